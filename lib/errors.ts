@@ -1,0 +1,105 @@
+/**
+ * What the friendly layer throws. The pure layers return values instead.
+ *
+ * @module
+ */
+
+import { explain, type Rejection } from "./rejection.ts";
+
+/** A request, the reply to it, and the long-term key expected behind it: the unit of evidence. */
+export interface Exchange {
+  /** The request packet as sent, frame included. */
+  readonly request: Uint8Array;
+  /** The reply packet as received, frame included. */
+  readonly response: Uint8Array;
+  /** Long-term Ed25519 key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** An answer came but proves nothing. The time in it must not be used. */
+export class VerificationError extends Error {
+  /** Always `VerificationError`. */
+  override readonly name = "VerificationError";
+  /** Why, as data; its `code` is stable. */
+  readonly rejection: Rejection;
+  /** The bytes, for a closer look. */
+  readonly exchange: Exchange;
+
+  /**
+   * @param rejection Why the answer is not believed.
+   * @param exchange The bytes in question.
+   */
+  constructor(rejection: Rejection, exchange: Exchange) {
+    super(`Cannot trust response: ${explain(rejection)}`);
+    this.rejection = rejection;
+    this.exchange = exchange;
+  }
+}
+
+/** What can be wrong with something that was to be encoded or read by a person's wish. */
+export type WireErrorCode =
+  | "offer"
+  | "nonce"
+  | "size"
+  | "value"
+  | "key"
+  | "response";
+
+/** Something cannot be put into, or read from, a Roughtime packet. */
+export class WireError extends Error {
+  /** Always `WireError`. */
+  override readonly name = "WireError";
+  /** What it concerns; stable. */
+  readonly code: WireErrorCode;
+
+  /**
+   * @param code What it concerns.
+   * @param message A sentence for people.
+   */
+  constructor(code: WireErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Where reaching a server failed before any answer. */
+export type NetworkErrorCode = "name" | "unreachable" | "denied";
+
+/** The server could not be asked at all: no such name, no route, no permission. */
+export class NetworkError extends Error {
+  /** Always `NetworkError`. */
+  override readonly name = "NetworkError";
+  /** Where it failed; stable. */
+  readonly code: NetworkErrorCode;
+
+  /**
+   * @param code Where it failed.
+   * @param message A sentence for people.
+   * @param options The underlying error as `cause`.
+   */
+  constructor(code: NetworkErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Why a server cannot start or go on. */
+export type ServerErrorCode = "config" | "key" | "bind" | "delegation";
+
+/** A server cannot start or go on. */
+export class ServerError extends Error {
+  /** Always `ServerError`. */
+  override readonly name = "ServerError";
+  /** What it concerns; stable. */
+  readonly code: ServerErrorCode;
+
+  /**
+   * @param code What it concerns.
+   * @param message A sentence for people.
+   * @param options The underlying error as `cause`.
+   */
+  constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Timestamps in every layout that a version has used, from and to microseconds
+ * since the Unix epoch (a bigint, with 86,400 seconds in every day).
+ *
+ * @module
+ */
+
+import { encodeUint64, readUint64 } from "./bytes.ts";
+import type { TimeUnit } from "./dialect.ts";
+
+const MICROS_PER_SECOND = 1_000_000n;
+const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
+const MJD_OF_EPOCH = 40587n;
+const MJD_MICROS_BITS = 40n;
+const UINT64_MAX = (1n << 64n) - 1n;
+
+/**
+ * Decodes MIDP, MINT or MAXT. Values are unsigned and may be as large as 2^64-1
+ * (a real server's MAXT), so the result does not always fit a `Date`.
+ *
+ * @param unit Layout, from the dialect.
+ * @param bytes Eight bytes.
+ * @returns Microseconds since 1970, or `undefined` if a modified Julian date comes
+ *   with more microseconds than even a day with a leap second has.
+ */
+export function decodeTimestamp(
+  unit: TimeUnit,
+  bytes: Uint8Array,
+): bigint | undefined {
+  const value = readUint64(bytes, 0);
+  switch (unit) {
+    case "unix-seconds":
+      return value * MICROS_PER_SECOND;
+    case "unix-micros":
+      return value;
+    case "mjd-micros": {
+      const microsOfDay = value & ((1n << MJD_MICROS_BITS) - 1n);
+      if (microsOfDay >= MICROS_PER_DAY + MICROS_PER_SECOND) return undefined;
+      return ((value >> MJD_MICROS_BITS) - MJD_OF_EPOCH) * MICROS_PER_DAY +
+        microsOfDay;
+    }
+  }
+}
+
+/**
+ * Encodes a time, rounding down to what the layout can hold.
+ *
+ * @param unit Layout, from the dialect.
+ * @param micros Microseconds since 1970; clamped to what eight bytes can say.
+ */
+export function encodeTimestamp(
+  unit: TimeUnit,
+  micros: bigint,
+): Uint8Array<ArrayBuffer> {
+  const known = micros < 0n ? 0n : micros;
+  let value: bigint;
+  switch (unit) {
+    case "unix-seconds":
+      value = known / MICROS_PER_SECOND;
+      break;
+    case "unix-micros":
+      value = known;
+      break;
+    case "mjd-micros":
+      value = ((known / MICROS_PER_DAY + MJD_OF_EPOCH) << MJD_MICROS_BITS) |
+        (known % MICROS_PER_DAY);
+      break;
+  }
+  return encodeUint64(value > UINT64_MAX ? UINT64_MAX : value);
+}
+
+/** Decodes RADI, which is in seconds exactly where timestamps are. */
+export function radiusToMicros(unit: TimeUnit, radius: number): bigint {
+  return unit === "unix-seconds"
+    ? BigInt(radius) * MICROS_PER_SECOND
+    : BigInt(radius);
+}
+
+/** Encodes RADI, rounding up: a radius may be too wide but never too narrow. */
+export function radiusFromMicros(unit: TimeUnit, micros: bigint): number {
+  const value = unit === "unix-seconds"
+    ? (micros + MICROS_PER_SECOND - 1n) / MICROS_PER_SECOND
+    : micros;
+  return value > 0xffffffffn ? 0xffffffff : Number(value);
+}
+
+/** Writes a time as RFC 3339 in UTC, or `undefined` where a `Date` cannot hold it. */
+export function formatTime(micros: bigint): string | undefined {
+  const millis = Number(micros / 1000n);
+  return Math.abs(millis) > 8.64e15
+    ? undefined
+    : new Date(millis).toISOString();
+}

@@ -1,0 +1,38 @@
+/**
+ * The verifier alone: pure, without permissions, fit for browsers, workers and any
+ * runtime with or without its own Ed25519.
+ *
+ * ```ts
+ * import { explain, verifyResponse } from "@roughly/roughly/verify";
+ *
+ * const request = new Uint8Array(1024); // as sent
+ * const response = new Uint8Array(416); // as received
+ * const publicKey = new Uint8Array(32); // the server's long-term key
+ * const verdict = await verifyResponse({ request, response, publicKey });
+ * console.log(verdict.ok ? verdict.midpointMicros : explain(verdict.rejection));
+ * ```
+ *
+ * @module
+ */
+
+export type { Delegation, Spelling } from "./lib/certificate.ts";
+export type { VerifyEquation } from "./lib/crypto.ts";
+export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";
+export type { Exchange } from "./lib/errors.ts";
+export type { Rejected } from "./lib/field.ts";
+export type { PathOrder } from "./lib/merkle.ts";
+export {
+  type DocumentName,
+  explain,
+  type Rejection,
+  REJECTION_CODES,
+  type RejectionCode,
+  type WireFault,
+  type WireFaultCode,
+} from "./lib/rejection.ts";
+export {
+  type Verdict,
+  type Verified,
+  type VerifyOptions,
+  verifyResponse,
+} from "./lib/verify.ts";

@@ -1,0 +1,69 @@
+/**
+ * The wire itself, for tool writers and fuzzers: tags, messages, frames, timestamps,
+ * requests, replies, chains and the table of dialects. Pure; needs no permissions.
+ *
+ * ```ts
+ * import { buildRequest, decodeMessage, parseRequest } from "@roughly/roughly/wire";
+ *
+ * const nonce = crypto.getRandomValues(new Uint8Array(32));
+ * const packet = buildRequest({ versions: [1, 0x8000000c], nonce });
+ * console.log(parseRequest(packet).ok, decodeMessage(packet).ok);
+ * ```
+ *
+ * @module
+ */
+
+export {
+  chainNonce,
+  type Claim,
+  findViolations,
+  type Violation,
+} from "./lib/chain.ts";
+export {
+  ALIASES,
+  type ContextKind,
+  DEFAULT_OFFER,
+  type Dialect,
+  dialectFor,
+  type DialectId,
+  DIALECTS,
+  formatVersion,
+  GOOGLE_VERSION,
+  type HashKind,
+  SERVER_VERSIONS,
+  type TimeUnit,
+} from "./lib/dialect.ts";
+export { WireError, type WireErrorCode } from "./lib/errors.ts";
+export type { Rejected } from "./lib/field.ts";
+export { frame, isFramed, unframe, type Unframed } from "./lib/frame.ts";
+export {
+  type DecodedMessage,
+  decodeMessage,
+  encodedSize,
+  encodeMessage,
+  type Entry,
+  Message,
+} from "./lib/message.ts";
+export type {
+  DocumentName,
+  Rejection,
+  WireFault,
+  WireFaultCode,
+} from "./lib/rejection.ts";
+export {
+  buildRequest,
+  type BuildRequestOptions,
+  nonceSizeOf,
+  type ParsedRequest,
+  parseRequest,
+  REQUEST_BYTES,
+  type RequestResult,
+} from "./lib/request.ts";
+export type { Delegation, ParsedCertificate } from "./lib/certificate.ts";
+export {
+  type ParsedResponse,
+  parseResponse,
+  type ResponseResult,
+} from "./lib/response.ts";
+export { TAG, type TagName, tagName } from "./lib/tag.ts";
+export { decodeTimestamp, encodeTimestamp } from "./lib/timestamp.ts";
