@@ -1,0 +1,67 @@
+/**
+ * The seam between sockets and everything above: it moves batches of datagrams, because
+ * Roughtime signs batches. Backends implement it; nothing above knows which one it has.
+ *
+ * @module
+ */
+
+/** Where a datagram came from. Opaque: a backend may keep a raw socket address in it. */
+export interface Peer {
+  /** `127.0.0.1:2002` or `[::1]:2002`. */
+  toString(): string;
+}
+
+/** A datagram and its other end. */
+export interface Datagram {
+  /** The payload. Received bytes are valid until the next call of `receive()`. */
+  readonly bytes: Uint8Array;
+  /** Sender of a received datagram, destination of one to send. */
+  readonly peer: Peer;
+}
+
+/** A bound UDP socket. */
+export interface DatagramSocket {
+  /** What it is bound to. */
+  readonly address: { readonly hostname: string; readonly port: number };
+  /**
+   * Names a destination.
+   *
+   * @param hostname A literal IPv4 or IPv6 address.
+   * @param port The port.
+   */
+  peer(hostname: string, port: number): Peer;
+  /**
+   * Waits for datagrams and takes all that are there, up to the socket's batch size.
+   *
+   * @returns One or more datagrams; none once the socket is closed.
+   */
+  receive(): Promise<readonly Datagram[]>;
+  /**
+   * Sends datagrams. One that cannot be sent does not keep the others from it.
+   *
+   * @returns How many the system took.
+   */
+  send(batch: readonly Datagram[]): Promise<number>;
+  /** Closes the socket; `receive()` then gives nothing. */
+  close(): void;
+}
+
+/** Options of the backends' `open` functions. */
+export interface DatagramOptions {
+  /** Literal address to bind. */
+  readonly hostname: string;
+  /** Port to bind, 0 for any. */
+  readonly port: number;
+  /** The most datagrams that `receive()` gives at once. */
+  readonly maxBatch: number;
+}
+
+/** Largest datagram that is read whole; longer ones arrive cut and fail to parse. */
+export const MAX_DATAGRAM_BYTES = 2048;
+
+/** Writes an address the way people and URLs do. */
+export function formatAddress(hostname: string, port: number): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
+}

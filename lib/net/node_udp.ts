@@ -1,0 +1,104 @@
+/**
+ * UDP over `node:dgram`: Node, Bun, and Deno without any flag.
+ *
+ * @module
+ */
+
+import dgram from "node:dgram";
+import {
+  type Datagram,
+  type DatagramOptions,
+  type DatagramSocket,
+  formatAddress,
+  type Peer,
+} from "./datagram.ts";
+
+class NodePeer implements Peer {
+  constructor(readonly hostname: string, readonly port: number) {}
+  toString(): string {
+    return formatAddress(this.hostname, this.port);
+  }
+}
+
+/** Datagrams kept while nobody asks for them; the rest is dropped, as a kernel would. */
+const MAX_QUEUED = 1024;
+
+/** Binds a socket. Rejects with the system's error, such as `EADDRINUSE`. */
+export async function openNodeUdp(
+  options: DatagramOptions,
+): Promise<DatagramSocket> {
+  const { hostname, port, maxBatch } = options;
+  const socket = dgram.createSocket({
+    type: hostname.includes(":") ? "udp6" : "udp4",
+    ipv6Only: false,
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind(port, hostname, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+  return new NodeUdpSocket(socket, maxBatch);
+}
+
+class NodeUdpSocket implements DatagramSocket {
+  readonly address: { hostname: string; port: number };
+  readonly #socket: dgram.Socket;
+  readonly #maxBatch: number;
+  readonly #queue: Datagram[] = [];
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  constructor(socket: dgram.Socket, maxBatch: number) {
+    this.#socket = socket;
+    this.#maxBatch = maxBatch;
+    const { address, port } = socket.address();
+    this.address = { hostname: address, port };
+    socket.on("message", (message, { address, port }) => {
+      if (this.#queue.length >= MAX_QUEUED) return;
+      const { buffer, byteOffset, length } = message;
+      this.#queue.push({
+        bytes: new Uint8Array(buffer, byteOffset, length),
+        peer: new NodePeer(address, port),
+      });
+      this.#wake?.();
+    });
+    // Errors are about single datagrams, such as an ICMP message; the socket goes on.
+    socket.on("error", () => {});
+  }
+
+  peer(hostname: string, port: number): Peer {
+    return new NodePeer(hostname, port);
+  }
+
+  async receive(): Promise<readonly Datagram[]> {
+    while (!this.#closed && this.#queue.length === 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#wake = undefined;
+    }
+    return this.#closed ? [] : this.#queue.splice(0, this.#maxBatch);
+  }
+
+  async send(batch: readonly Datagram[]): Promise<number> {
+    const sent = await Promise.all(batch.map(({ bytes, peer }) => {
+      const { hostname, port } = peer as NodePeer;
+      return new Promise<number>((resolve) =>
+        this.#socket.send(
+          bytes,
+          port,
+          hostname,
+          (error) => resolve(error ? 0 : 1),
+        )
+      );
+    }));
+    return sent.reduce<number>((sum, one) => sum + one, 0);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+    this.#wake?.();
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Names to addresses.
+ *
+ * @module
+ */
+
+import dns from "node:dns/promises";
+import net from "node:net";
+import { NetworkError } from "../errors.ts";
+
+/** An address to try. */
+export interface Address {
+  /** Literal IPv4 or IPv6 address. */
+  readonly hostname: string;
+  /** 4 or 6. */
+  readonly family: 4 | 6;
+}
+
+/** More addresses of one name than this are not tried. */
+const MAX_ADDRESSES = 8;
+
+/** Gives the addresses of a name in the system's order of preference. */
+export type Lookup = (host: string) => Promise<readonly Address[]>;
+
+/** Asks the system, hosts file included. */
+export const systemLookup: Lookup = async (host) => {
+  const found = await dns.lookup(host, { all: true });
+  return found.map(({ address, family }) => ({
+    hostname: address,
+    family: family === 6 ? 6 : 4,
+  }));
+};
+
+/**
+ * Resolves a name to all its addresses, the families alternating so that neither has to
+ * wait for the other one's addresses to be given up (RFC 8305, section 4).
+ *
+ * @param host A name or a literal address, the latter with or without brackets.
+ * @param lookup How to ask for a name.
+ * @throws {NetworkError} With code `name` if there is no such name, `denied` without permission.
+ */
+export async function resolve(
+  host: string,
+  lookup: Lookup = systemLookup,
+): Promise<Address[]> {
+  const literal = host.replace(/^\[(.*)\]$/, "$1");
+  const family = net.isIP(literal);
+  if (family !== 0) {
+    return [{ hostname: literal, family: family === 6 ? 6 : 4 }];
+  }
+  let found: readonly Address[];
+  try {
+    found = await lookup(host);
+  } catch (cause) {
+    if (isPermissionError(cause)) {
+      throw new NetworkError(
+        "denied",
+        `Cannot look up "${host}": not permitted`,
+        {
+          cause,
+        },
+      );
+    }
+    throw new NetworkError("name", `Cannot find host "${host}"`, { cause });
+  }
+  if (found.length === 0) {
+    throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
+  }
+  return interleave(found).slice(0, MAX_ADDRESSES);
+}
+
+function interleave(addresses: readonly Address[]): Address[] {
+  const first = addresses[0]?.family;
+  const preferred = addresses.filter(({ family }) => family === first);
+  const other = addresses.filter(({ family }) => family !== first);
+  const mixed: Address[] = [];
+  for (let i = 0; i < Math.max(preferred.length, other.length); i++) {
+    for (const list of [preferred, other]) {
+      const address = list[i];
+      if (address) mixed.push(address);
+    }
+  }
+  return mixed;
+}
+
+/** Did the runtime refuse, rather than the network? */
+export function isPermissionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  return error.name === "NotCapable" || error.name === "PermissionDenied" ||
+    code === "EACCES" || code === "EPERM";
+}
