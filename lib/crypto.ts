@@ -88,6 +88,13 @@ export function hashOf(kind: HashKind): Hash {
   return HASHES[kind];
 }
 
+/** How many bytes each hash gives. */
+export const HASH_BYTES: Readonly<Record<HashKind, number>> = {
+  "sha512": 64,
+  "sha512/32": 32,
+  "sha512/256": 32,
+};
+
 /** Bytes in an Ed25519 public key or seed. */
 export const KEY_BYTES = 32;
 

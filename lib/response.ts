@@ -9,7 +9,7 @@
 
 import { decodeUint32s, encodeUint32s, readUint32 } from "./bytes.ts";
 import { parseCertificate, type ParsedCertificate } from "./certificate.ts";
-import { hashOf, SIGNATURE_BYTES } from "./crypto.ts";
+import { HASH_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
 import { type Dialect, dialectFor, DIALECTS } from "./dialect.ts";
 import {
   checkFields,
@@ -19,8 +19,7 @@ import {
   type Rejected,
   valueOf,
 } from "./field.ts";
-import { isFramed, unframe } from "./frame.ts";
-import { frame } from "./frame.ts";
+import { frame, isFramed, unframe } from "./frame.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -88,7 +87,7 @@ export function parseResponse(
   if (!found.ok) return found;
   const { dialect, version } = found;
 
-  const hashBytes = hashOf(dialect.hash)(new Uint8Array(0)).length;
+  const hashBytes = HASH_BYTES[dialect.hash];
   const badTop = checkFields(top.message, "response", [
     [TAG.SIG, SIGNATURE_BYTES],
     [TAG.PATH, hashBytes, "multiple"],

@@ -1,0 +1,324 @@
+/**
+ * Regenerates what is derived from the code: `docs/dialects.md`, `docs/rejections.md` and
+ * the matrix in the README. A test holds the committed files to it.
+ *
+ * @module
+ */
+
+// deno-lint-ignore-file no-console -- a program that reports what it wrote
+import {
+  ALIASES,
+  type Dialect,
+  dialectFor,
+  DIALECTS,
+  formatVersion,
+  GOOGLE_VERSION,
+  OFFERS,
+} from "../lib/dialect.ts";
+import {
+  explain,
+  type Rejection,
+  REJECTION_CODES,
+  type RejectionCode,
+  type WireFault,
+  type WireFaultCode,
+} from "../lib/rejection.ts";
+import { ANSWERABLE, DROP_REASONS, type DropReason } from "../lib/responder.ts";
+import { TAG } from "../lib/tag.ts";
+import { bullets, page, paragraph, table } from "./_markdown.ts";
+
+/** What tells dialects apart; the other cells are for people. */
+type Property = Exclude<keyof Dialect, "id" | "title" | "spec" | "note">;
+
+/** The columns of the matrix in their order. A new cell in the table must be described here. */
+const PROPERTIES: Readonly<Record<Property, string>> = {
+  code:
+    "the number that stands for the version in VER; Google's protocol has none",
+  framed: "do packets begin with `ROUGHTIM` and a length?",
+  nonceSize: "bytes in NONC",
+  padding:
+    "the tag that fills the request; `PAD0` and `PADFF` end in the bytes 00 and ff",
+  versionList:
+    "rules for the versions offered: `none` where there is no list, `free` in any order, `ascending` without repeats and at most 32 long",
+  srv:
+    "does the server heed SRV, the hash of the key that the client expects, or is it ignored?",
+  type: "must requests have TYPE 0 and replies TYPE 1?",
+  hash:
+    "what hashes leaves, nodes, ROOT and PATH: SHA-512, its first 32 bytes, or SHA-512/256 with its own initial values (FIPS 180-4)",
+  leaf:
+    "what a leaf is made of: a zero byte and the nonce, or a zero byte and the whole request packet",
+  pathOrder:
+    "the order that a verifier accepts where a bit of INDX is 0: the running hash on the left, or either way",
+  time:
+    "layout of MIDP, MINT and MAXT; RADI is in seconds exactly where these are, and else in microseconds",
+  context:
+    "the strings before what is signed: those that begin `RoughTime v1`, with the delegation's ending in two dashes (`dashed`) or not (`plain`), or the RFC text's `Roughtime v1` (`rfc`, where verifiers accept `plain` too)",
+  nonceEcho:
+    "where the reply repeats NONC: inside the signed SREP (`srep`), or on top, where it is `required` or `optional`",
+  versionEcho:
+    "where the reply says which version it speaks: nowhere (`none`), unsigned on `top`, or inside the signed SREP together with the list VERS (`srep`)",
+  leastRadiusSeconds:
+    "the least RADI that a server may claim; a verifier refuses 0 where this is not 0",
+  batches: "may one signature answer many requests, or one alone?",
+  grease:
+    "whether servers may or should spoil some replies on purpose; this one does so where they should",
+  chain:
+    "the nonce of a chained request: SHA-512 of the previous reply and a blind, cut to the nonce's size (`single-hash`), or of that reply's SHA-512 and a blind (`double-hash`)",
+};
+
+const ROWS: readonly Dialect[] = Object.values(DIALECTS);
+
+function cell(dialect: Dialect, property: Property): string {
+  const value = dialect[property];
+  if (property === "code") {
+    return value === GOOGLE_VERSION ? "none" : formatVersion(dialect.code);
+  }
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value);
+}
+
+/** What a row changed, apart from its number. */
+function changes(dialect: Dialect, before: Dialect): string[] {
+  return (Object.keys(PROPERTIES) as Property[])
+    .filter((name) => name !== "code" && dialect[name] !== before[name])
+    .map((name) =>
+      `${name}: \`${cell(dialect, name)}\` instead of \`${cell(before, name)}\``
+    );
+}
+
+function history(dialect: Dialect, i: number): string[] {
+  const before = ROWS[i - 1];
+  const blocks = [
+    `### ${dialect.title}`,
+    paragraph(`${dialect.note} (\`${dialect.id}\`; ${dialect.spec})`),
+  ];
+  if (before === undefined) return blocks;
+  const changed = changes(dialect, before);
+  return changed.length === 0
+    ? [...blocks, paragraph(`As ${before.title} but for the number.`)]
+    : [...blocks, `Changed from ${before.title}:`, bullets(changed)];
+}
+
+/** `docs/dialects.md`. */
+export function renderDialects(): string {
+  const names = Object.keys(PROPERTIES) as Property[];
+  return page([
+    "# Dialects",
+    paragraph(
+      "Every way of speaking Roughtime that this package knows, oldest first. A dialect is behaviour and not the same as a number on the wire: one number may stand for two. This page is generated from the table in `lib/dialect.ts` by `deno task docs`.",
+    ),
+    table(
+      ["dialect", ...names],
+      ROWS.map((row) => [row.title, ...names.map((name) => cell(row, name))]),
+    ),
+    "## Columns",
+    bullets(names.map((name) => `**${name}**: ${PROPERTIES[name]}`)),
+    "## Numbers",
+    paragraph(
+      `Some peers use ${
+        ALIASES.map((code) => `\`${formatVersion(code)}\``).join(", ")
+      } for the protocol of \`0x8000000c\`, though no draft assigns them; they are understood and never offered unasked. Server lists name Google's protocol by ${GOOGLE_VERSION}, which never goes on the wire.`,
+    ),
+    "A client that is told no version offers, until something answers:",
+    OFFERS.map((offer, i) =>
+      `${i + 1}. ${
+        offer.map((code) =>
+          code === GOOGLE_VERSION
+            ? "Google's protocol"
+            : `\`${formatVersion(code)}\``
+        ).join(", ")
+      }`
+    ).join("\n"),
+    "## What changed",
+    ...ROWS.flatMap(history),
+  ]);
+}
+
+type Sample<C extends RejectionCode> = Extract<Rejection, { code: C }>;
+
+/** One of each, to explain it. A new code must be added here. */
+const SAMPLES: { readonly [C in RejectionCode]: Sample<C> } = {
+  "malformed": {
+    code: "malformed",
+    document: "response",
+    fault: { code: "tag-count", value: 1000, index: 0 },
+  },
+  "tag-missing": { code: "tag-missing", document: "SREP", tag: TAG.MIDP },
+  "length-wrong": {
+    code: "length-wrong",
+    document: "response",
+    tag: TAG.SIG,
+    length: 60,
+  },
+  "type-wrong": { code: "type-wrong", document: "response", type: 0 },
+  "version-unknown": { code: "version-unknown", version: 0xc0000000 },
+  "version-misplaced": { code: "version-misplaced", version: 0x8000000b },
+  "version-not-offered": { code: "version-not-offered", version: 0x8000000c },
+  "versions-list": {
+    code: "versions-list",
+    document: "SREP",
+    fault: "lacks-chosen",
+  },
+  "nonce-mismatch": { code: "nonce-mismatch" },
+  "radius-zero": { code: "radius-zero" },
+  "timestamp-invalid": { code: "timestamp-invalid", tag: TAG.MIDP },
+  "certificate-signature": { code: "certificate-signature" },
+  "outside-delegation": {
+    code: "outside-delegation",
+    midpointMicros: 2n,
+    notBeforeMicros: 0n,
+    notAfterMicros: 1n,
+  },
+  "path-too-long": { code: "path-too-long", pathLength: 33 },
+  "index-bits": { code: "index-bits", index: 8, pathLength: 3 },
+  "merkle-root": { code: "merkle-root" },
+  "response-signature": { code: "response-signature" },
+};
+
+const FAULTS: { readonly [C in WireFaultCode]: WireFault } = {
+  "truncated": { code: "truncated", value: 20, index: 0 },
+  "too-long": { code: "too-long", value: 70000, index: 0 },
+  "tag-count": { code: "tag-count", value: 1000, index: 0 },
+  "length-unaligned": { code: "length-unaligned", value: 1011, index: 0 },
+  "offset-unaligned": { code: "offset-unaligned", value: 33, index: 1 },
+  "offset-descending": { code: "offset-descending", value: 32, index: 2 },
+  "offset-past-end": { code: "offset-past-end", value: 2000, index: 3 },
+  "tag-order": { code: "tag-order", value: TAG.SIG, index: 2 },
+  "tag-repeated": { code: "tag-repeated", value: TAG.NONC, index: 2 },
+  "frame-magic": { code: "frame-magic", value: 416, index: 0 },
+  "frame-length": { code: "frame-length", value: 1013, index: 0 },
+};
+
+const DROPS: Readonly<Record<DropReason, string>> = {
+  "undersize":
+    "The datagram is shorter than 1024 bytes; small requests would make a server useful for flooding others.",
+  "framing": "The frame announces another length than that of what follows.",
+  "parse":
+    "The message cannot be parsed, or a tag is missing or has a length that it cannot have.",
+  "type":
+    "TYPE is not 0, or is missing where the version demands it; or the packet is a reply.",
+  "version":
+    "The list of versions breaks its rules, or names none that this server answers.",
+  "nonce": "The nonce has a length that the version does not know.",
+  "srv":
+    "SRV names a key that is not this server's; or there is no SRV and the server has several keys.",
+  "delegation":
+    "The server's time lies outside the window for which its online key is certified.",
+  "amplification": "The reply would be longer than the request.",
+  "internal": "Signing failed, or something did that nobody foresaw.",
+};
+
+function code(word: string): string {
+  return `\`${word}\``;
+}
+
+/** `docs/rejections.md`. */
+export function renderRejections(): string {
+  const rejections = REJECTION_CODES.map((name) => {
+    const sample: Rejection = SAMPLES[name];
+    const data = Object.keys(sample).filter((key) => key !== "code");
+    return [code(name), data.map(code).join(", "), explain(sample)];
+  });
+  const faults = Object.values(FAULTS).map((fault) => {
+    const sentence = explain({
+      code: "malformed",
+      document: "response",
+      fault,
+    });
+    return [code(fault.code), sentence];
+  });
+  const drops = DROP_REASONS.map((reason) => [code(reason), DROPS[reason]]);
+  return page([
+    "# Rejections",
+    paragraph(
+      "Why bytes are not believed, and why a server stays silent. The codes are stable: the same words stand in types, in JSON output and in tests. This page is generated from `lib/rejection.ts` and `lib/responder.ts` by `deno task docs`.",
+    ),
+    "## Replies that prove nothing",
+    paragraph(
+      "In the order in which the checks are made, with the data that comes along and a sample of what `explain()` says.",
+    ),
+    table(["code", "data", "sample"], rejections),
+    "## Faults of layout",
+    paragraph(
+      "The `fault` of a `malformed` document; `value` is the offending number and `index` its place in a list.",
+    ),
+    table(["code", "sample"], faults),
+    "## Requests that a server drops",
+    paragraph(
+      "There are no error replies: whoever could forge one could keep clients from ever trusting a server. Drops are counted by reason.",
+    ),
+    table(["reason", "meaning"], drops),
+  ]);
+}
+
+const OPENING = "<!-- dialects -->";
+const CLOSING = "<!-- /dialects -->";
+
+/** Can a request be built that this row describes? */
+function isAskable(row: Dialect): boolean {
+  return dialectFor(row.code, { typed: row.type === "required" }) === row;
+}
+
+/** The README's matrix, without the markers around it. */
+export function renderReadmeMatrix(): string {
+  const rows = ROWS.map((row) => [
+    row.title,
+    cell(row, "code"),
+    isAskable(row) ? "yes" : "no",
+    ANSWERABLE.includes(row.code) ? "yes" : "no",
+    // Only the frame says where a message ends in a stream.
+    row.framed ? "UDP, TCP" : "UDP",
+    row.note,
+  ]);
+  return table(
+    ["version", "number", "client", "server", "transports", "note"],
+    rows,
+  );
+}
+
+/**
+ * Puts the matrix between the README's markers.
+ *
+ * @param readme The whole text.
+ * @returns The text, unchanged where the markers are missing.
+ */
+export function insertMatrix(readme: string): string {
+  const start = readme.indexOf(OPENING);
+  const end = readme.indexOf(CLOSING, start);
+  return start < 0 || end < 0
+    ? readme
+    : `${
+      readme.slice(0, start + OPENING.length)
+    }\n\n${renderReadmeMatrix()}\n\n${readme.slice(end)}`;
+}
+
+async function readIfThere(file: URL): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function main(): Promise<void> {
+  for (
+    const [name, text] of [
+      ["dialects.md", renderDialects()],
+      ["rejections.md", renderRejections()],
+    ] as const
+  ) {
+    await Deno.writeTextFile(new URL(name, import.meta.url), text);
+    console.log(`docs/${name} written`);
+  }
+  const file = new URL("../README.md", import.meta.url);
+  const readme = await readIfThere(file);
+  if (readme?.includes(OPENING) && readme.includes(CLOSING)) {
+    await Deno.writeTextFile(file, insertMatrix(readme));
+    console.log("README.md: matrix inserted");
+  } else {
+    console.log(`README.md skipped: it has no ${OPENING} ... ${CLOSING}`);
+  }
+}
+
+if (import.meta.main) await main();

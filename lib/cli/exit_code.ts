@@ -1,0 +1,71 @@
+/**
+ * Exit codes: one number for each kind of end, the same in every command.
+ *
+ * @module
+ */
+
+import {
+  NetworkError,
+  ServerError,
+  VerificationError,
+  WireError,
+} from "../errors.ts";
+
+/** What the numbers mean. */
+export const EXIT = {
+  /** Done; any time that was printed was verified. */
+  ok: 0,
+  /** Something nobody foresaw. */
+  unexpected: 1,
+  /** The command line, or a configuration file. */
+  usage: 2,
+  /** No answer: timeout, network, name. */
+  noAnswer: 3,
+  /** An answer came and was rejected. */
+  rejected: 4,
+  /** Not permitted: bind, read a key. */
+  denied: 8,
+} as const;
+
+/** Something is wrong with what the user gave; `hint` says what to do. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** What an error comes to: an exit code, and a stable word for JSON output. */
+export function classify(error: unknown): { exitCode: number; code: string } {
+  if (error instanceof VerificationError) {
+    return { exitCode: EXIT.rejected, code: error.rejection.code };
+  }
+  if (error instanceof NetworkError) {
+    const exitCode = error.code === "denied" ? EXIT.denied : EXIT.noAnswer;
+    return { exitCode, code: error.code };
+  }
+  if (error instanceof ServerError) {
+    const denied = isDenied(error.cause);
+    return { exitCode: denied ? EXIT.denied : EXIT.usage, code: error.code };
+  }
+  if (error instanceof WireError) {
+    return { exitCode: EXIT.usage, code: error.code };
+  }
+  if (error instanceof UsageError || error instanceof RangeError) {
+    return { exitCode: EXIT.usage, code: "usage" };
+  }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return { exitCode: EXIT.noAnswer, code: "timeout" };
+  }
+  return isDenied(error)
+    ? { exitCode: EXIT.denied, code: "denied" }
+    : { exitCode: EXIT.unexpected, code: "unexpected" };
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error &&
+    ["NotCapable", "PermissionDenied"].includes(error.name);
+}

@@ -1,0 +1,207 @@
+/**
+ * `roughly query`: what time is it, says this server.
+ *
+ * @module
+ */
+
+import {
+  type QueryResult,
+  sendRequest,
+  veryDangerouslySendRequestAndDoNotVerify,
+} from "../client.ts";
+import { DIALECTS, formatVersion } from "../dialect.ts";
+import { formatTime } from "../timestamp.ts";
+import type { Transport } from "../ask.ts";
+import { checkOffer, parseTarget } from "./arguments.ts";
+import { EXIT, UsageError } from "./exit_code.ts";
+import {
+  formatMillis,
+  formatSeconds,
+  jsonTime,
+  type Output,
+  printable,
+  printJson,
+} from "./output.ts";
+
+/** Options as commander gives them. */
+export interface QueryOptions {
+  readonly terse?: boolean;
+  readonly json?: boolean;
+  readonly timeout: number;
+  readonly offer?: readonly number[];
+  readonly untyped?: boolean;
+  readonly transport: "auto" | Transport;
+  readonly veryDangerouslyDisableVerification?: boolean;
+}
+
+/** Names the output's form. */
+export const QUERY_SCHEMA = "roughly/query/1";
+
+/** Runs the command. */
+export async function query(
+  words: readonly string[],
+  options: QueryOptions,
+  output: Output,
+): Promise<number> {
+  const { host, port, publicKey } = parseTarget(words);
+  const request = {
+    host,
+    port,
+    transport: options.transport,
+    timeout: options.timeout * 1000,
+    typed: !options.untyped,
+    ...(options.offer
+      ? { versions: checkOffer(options.offer), fallback: false }
+      : {}),
+  };
+  if (options.veryDangerouslyDisableVerification) {
+    return await queryUnverified({ ...request, publicKey }, options, output);
+  }
+  if (publicKey === undefined) {
+    throw new UsageError(
+      "no public key given, so nothing could be verified",
+      "add the server's long-term public key as the last word",
+    );
+  }
+  output.progress(`asking ${printable(host)} port ${port} ...`);
+  let result: QueryResult;
+  try {
+    result = await sendRequest({ ...request, publicKey });
+  } finally {
+    output.progress("");
+  }
+  const localMicros = localClock(result.receivedAt);
+  if (options.json) {
+    printResult(output, host, port, result, localMicros);
+  } else {
+    for (const line of describe(result, options.terse, localMicros)) {
+      output.out(line);
+    }
+  }
+  return EXIT.ok;
+}
+
+/** The local clock when the reply came in, in microseconds since 1970. */
+function localClock(receivedAt: number): bigint {
+  const since = performance.now() - receivedAt;
+  return BigInt(Math.round((Date.now() - since) * 1000));
+}
+
+/** How far the local clock is outside the bounds: 0 within, negative if it is slow. */
+function outside({ bounds }: QueryResult, localMicros: bigint): bigint {
+  if (localMicros < bounds.earliestMicros) {
+    return localMicros - bounds.earliestMicros;
+  }
+  if (localMicros > bounds.latestMicros) {
+    return localMicros - bounds.latestMicros;
+  }
+  return 0n;
+}
+
+function describe(
+  result: QueryResult,
+  terse: boolean | undefined,
+  localMicros: bigint,
+): string[] {
+  const { midpointMicros, radiusMicros, bounds, dialect, version } = result;
+  if (terse) return [formatSeconds(midpointMicros)];
+  const off = outside(result, localMicros);
+  const time = (micros: bigint) => formatTime(micros) ?? formatSeconds(micros);
+  return [
+    `Current time: ${formatSeconds(midpointMicros)} ± ${
+      formatSeconds(radiusMicros)
+    } seconds`,
+    `True time:    between ${time(bounds.earliestMicros)} and ${
+      time(bounds.latestMicros)
+    }, if the server is honest`,
+    `Local clock:  ${
+      off === 0n
+        ? "within these bounds"
+        : `at least ${formatSeconds(off < 0n ? -off : off)} seconds ${
+          off < 0n ? "slow" : "fast"
+        }`
+    }`,
+    `Answered by:  ${result.address} over ${result.transport.toUpperCase()} in ${
+      formatMillis(result.rttMicros)
+    }, ${DIALECTS[dialect].title} (version ${formatVersion(version)})`,
+  ];
+}
+
+function printResult(
+  output: Output,
+  host: string,
+  port: number,
+  result: QueryResult,
+  localMicros: bigint,
+): void {
+  const { verdict, delegation, bounds, exchange } = result;
+  printJson(output, {
+    schema: QUERY_SCHEMA,
+    ok: true,
+    verified: true,
+    host,
+    port,
+    address: result.address,
+    transport: result.transport,
+    version: formatVersion(result.version),
+    dialect: result.dialect,
+    midpoint: jsonTime(result.midpointMicros),
+    radiusMicros: result.radiusMicros,
+    rttMicros: result.rttMicros,
+    bounds: {
+      earliest: jsonTime(bounds.earliestMicros),
+      latest: jsonTime(bounds.latestMicros),
+    },
+    localClock: {
+      ...jsonTime(localMicros),
+      outsideBoundsMicros: outside(result, localMicros),
+    },
+    versions: verdict.versions.map(formatVersion),
+    index: verdict.index,
+    pathLength: verdict.pathLength,
+    pathOrder: verdict.pathOrder,
+    spelling: verdict.spelling,
+    delegation: {
+      publicKey: delegation.publicKey,
+      notBefore: jsonTime(delegation.notBeforeMicros),
+      notAfter: jsonTime(delegation.notAfterMicros),
+    },
+    exchange,
+  });
+}
+
+async function queryUnverified(
+  request: Parameters<typeof veryDangerouslySendRequestAndDoNotVerify>[0],
+  options: QueryOptions,
+  output: Output,
+): Promise<number> {
+  const result = await veryDangerouslySendRequestAndDoNotVerify(request);
+  const { midpointMicros, radiusMicros, version, dialect } = result.unverified;
+  output.err("roughly: warning: not verified, anybody may have sent this");
+  if (options.json) {
+    printJson(output, {
+      schema: QUERY_SCHEMA,
+      ok: true,
+      verified: false,
+      host: request.host,
+      port: request.port,
+      address: result.address,
+      transport: result.transport,
+      version: formatVersion(version),
+      dialect: dialect.id,
+      midpoint: jsonTime(midpointMicros),
+      radiusMicros,
+      rttMicros: result.rttMicros,
+      exchange: { request: result.request, response: result.response },
+    });
+    return EXIT.ok;
+  }
+  output.out(
+    options.terse
+      ? formatSeconds(midpointMicros)
+      : `Current time: ${formatSeconds(midpointMicros)} ± ${
+        formatSeconds(radiusMicros)
+      } seconds`,
+  );
+  return EXIT.ok;
+}
