@@ -20,7 +20,14 @@ export { GOOGLE_VERSION, SERVER_VERSIONS } from "./lib/dialect.ts";
 export { ServerError, type ServerErrorCode } from "./lib/errors.ts";
 export type { Random } from "./lib/grease.ts";
 export { formatKey, parseKey } from "./lib/key_text.ts";
-export type { V1Context } from "./lib/keyring.ts";
+export {
+  type CertificateKind,
+  type Identity,
+  Keyring,
+  type KeyringOptions,
+  type OnlineKey,
+  type V1Context,
+} from "./lib/keyring.ts";
 export type {
   Datagram,
   DatagramOptions,
@@ -30,7 +37,9 @@ export type {
 export {
   DROP_REASONS,
   type DropReason,
+  type Moment,
   type Outcome,
+  Responder,
   type ResponderOptions,
 } from "./lib/responder.ts";
 export {

@@ -271,7 +271,7 @@ export function renderReadmeMatrix(): string {
     row.note,
   ]);
   return table(
-    ["version", "number", "client", "server", "transports", "note"],
+    ["version", "number", "client", "server", "client over", "note"],
     rows,
   );
 }

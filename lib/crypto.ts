@@ -105,15 +105,6 @@ export const SIGNATURE_BYTES = 64;
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
 
-/** The y coordinates of the eight points of small order; the sign bit does not matter. */
-const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
-  0n,
-  1n,
-  P - 1n,
-  2707385501144840649318225287225658788936804267575313519463743609750303402022n,
-  55188659117513257062467267217118295137698188065244968500265048394206261417927n,
-]);
-
 function littleEndian(bytes: Uint8Array): bigint {
   let value = 0n;
   for (let i = bytes.length - 1; i >= 0; i--) {
@@ -122,19 +113,52 @@ function littleEndian(bytes: Uint8Array): bigint {
   return value;
 }
 
-function yOf(point: Uint8Array): bigint {
-  return littleEndian(point) & ((1n << 255n) - 1n);
+function toLittleEndian(value: bigint): Uint8Array {
+  return Uint8Array.from(
+    { length: 32 },
+    (_, i) => Number((value >> BigInt(8 * i)) & 0xffn),
+  );
+}
+
+const P_BYTES = toLittleEndian(P);
+const L_BYTES = toLittleEndian(L);
+
+/** The y coordinates of the eight points of small order; the sign bit does not matter. */
+const SMALL_ORDER_Y: readonly Uint8Array[] = [
+  0n,
+  1n,
+  P - 1n,
+  2707385501144840649318225287225658788936804267575313519463743609750303402022n,
+  55188659117513257062467267217118295137698188065244968500265048394206261417927n,
+].map(toLittleEndian);
+
+/** Is a little-endian number, but for the bits `signMask` leaves out, below a limit? */
+function isBelow(
+  bytes: Uint8Array,
+  limit: Uint8Array,
+  signMask: 0x7f | 0xff,
+): boolean {
+  for (let i = 31; i >= 0; i--) {
+    const byte = (bytes[i] ?? 0) & (i === 31 ? signMask : 0xff);
+    const bound = limit[i] ?? 0;
+    if (byte !== bound) return byte < bound;
+  }
+  return false;
+}
+
+function isSmallOrder(point: Uint8Array): boolean {
+  return SMALL_ORDER_Y.some((y) =>
+    y.every((byte, i) => byte === ((point[i] ?? 0) & (i === 31 ? 0x7f : 0xff)))
+  );
 }
 
 /** All conditions on a signature but the equation itself. */
 function isWellFormed(signature: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES || publicKey.length !== KEY_BYTES) {
-    return false;
-  }
-  const y = yOf(publicKey);
-  return y < P && !SMALL_ORDER_Y.has(y) &&
-    yOf(signature.subarray(0, 32)) < P &&
-    littleEndian(signature.subarray(32)) < L;
+  return signature.length === SIGNATURE_BYTES &&
+    publicKey.length === KEY_BYTES &&
+    isBelow(publicKey, P_BYTES, 0x7f) && !isSmallOrder(publicKey) &&
+    isBelow(signature, P_BYTES, 0x7f) &&
+    isBelow(signature.subarray(32), L_BYTES, 0xff);
 }
 
 /** Checks the equation R = S*B - k*A on encoded points. */

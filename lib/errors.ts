@@ -26,6 +26,8 @@ export class VerificationError extends Error {
   readonly exchange: Exchange;
 
   /**
+   * Wraps a rejection.
+   *
    * @param rejection Why the answer is not believed.
    * @param exchange The bytes in question.
    */
@@ -53,6 +55,8 @@ export class WireError extends Error {
   readonly code: WireErrorCode;
 
   /**
+   * Made by this package.
+   *
    * @param code What it concerns.
    * @param message A sentence for people.
    */
@@ -73,6 +77,8 @@ export class NetworkError extends Error {
   readonly code: NetworkErrorCode;
 
   /**
+   * Made by this package.
+   *
    * @param code Where it failed.
    * @param message A sentence for people.
    * @param options The underlying error as `cause`.
@@ -94,6 +100,8 @@ export class ServerError extends Error {
   readonly code: ServerErrorCode;
 
   /**
+   * Made by this package.
+   *
    * @param code What it concerns.
    * @param message A sentence for people.
    * @param options The underlying error as `cause`.

@@ -20,7 +20,8 @@ import {
 /** Which spelling of the contexts to sign version 1 with: the RFC's text, or the drafts'. */
 export type V1Context = "rfc" | "draft";
 
-type CertificateKind = `${ContextKind}/${TimeUnit}`;
+/** What tells the certificates of one online key apart: context and layout of time. */
+export type CertificateKind = `${ContextKind}/${TimeUnit}`;
 
 function certificateKind(dialect: Dialect): CertificateKind {
   return `${dialect.context}/${dialect.time}`;

@@ -155,7 +155,11 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #maxBatch: number;
 
-  /** @param options Keys and choices. */
+  /**
+   * Makes a responder.
+   *
+   * @param options Keys and choices.
+   */
   constructor(options: ResponderOptions) {
     this.#options = options;
     this.#keyring = options.keyring;

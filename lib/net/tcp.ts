@@ -18,7 +18,11 @@ export class PacketReader {
   #pending: Uint8Array = new Uint8Array(0);
   #broken = false;
 
-  /** @param maxMessageBytes Longest message that is taken. */
+  /**
+   * Starts at the beginning of a stream.
+   *
+   * @param maxMessageBytes Longest message that is taken.
+   */
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
   }

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+
+const ROOT = new URL("../", import.meta.url);
+const README = Deno.readTextFileSync(new URL("README.md", ROOT));
+const CLI = [
+  "run",
+  "--quiet",
+  "--unstable-net",
+  "--allow-all",
+  "--config",
+  new URL("deno.json", ROOT).pathname,
+  new URL("cli.ts", ROOT).pathname,
+];
+
+function shellBlocks(): string[][] {
+  return [...README.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) =>
+    block.trim().split("\n")
+  );
+}
+
+Deno.test("README's commands for newcomers are tasks of this project", () => {
+  const { tasks } = JSON.parse(
+    Deno.readTextFileSync(new URL("deno.json", ROOT)),
+  ) as { tasks: Record<string, unknown> };
+  const lines = shellBlocks().flat().filter((line) => line.includes(" task "));
+  assert.deepEqual(lines, [
+    "npx --yes deno@2.9.6 task demo",
+    "npx --yes deno@2.9.6 task test",
+    "deno task demo",
+    "deno task test",
+  ]);
+  for (const line of lines) assert(line.split(" ").at(-1) as string in tasks);
+});
+
+Deno.test("README's tour of the command line works as written", async () => {
+  const tour = shellBlocks().find(([first]) => first?.startsWith("roughly "));
+  assert(tour);
+  const cwd = await Deno.makeTempDir();
+  // A port of our own in place of the one that is written down.
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr as Deno.NetAddr;
+  free.close();
+  const command = (line: string) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [...CLI, ...line.split(" ").slice(1)],
+      cwd,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1" },
+    });
+  let publicKey = "";
+  let server: Deno.ChildProcess | undefined;
+  try {
+    for (const written of tour) {
+      const line = written.replaceAll("2002", String(port))
+        .replaceAll("PUBLIC_KEY", publicKey);
+      if (line.endsWith(" &")) {
+        server = command(line.slice(0, -2)).spawn();
+        await untilLine(server.stdout, "Starting Roughtime server on ");
+        continue;
+      }
+      const { code, stdout, stderr } = await command(line).output();
+      const text = new TextDecoder().decode(stdout);
+      assert.equal(code, 0, `${line}: ${new TextDecoder().decode(stderr)}`);
+      assert.notEqual(text, "", line);
+      publicKey ||= /Public key \(base64\): (\S+)/.exec(text)?.[1] ?? "";
+      if (/query .*[^n]$/.test(line)) {
+        assert.match(text, /^Current time: \d+ ± 3 seconds\n/);
+      }
+    }
+  } finally {
+    server?.kill("SIGTERM");
+    await server?.stderr.cancel();
+    await server?.status;
+    await Deno.remove(cwd, { recursive: true });
+  }
+});
+
+/** Reads until a line begins with the text, then lets the rest go. */
+async function untilLine(
+  stream: ReadableStream<Uint8Array>,
+  start: string,
+): Promise<void> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.split("\n").some((line) => line.startsWith(start))) return;
+  }
+  assert.fail(`the server ended after: ${text}`);
+}
+
+Deno.test("the demo shows every era and refuses both frauds", async () => {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--unstable-net",
+      "--allow-net=127.0.0.1",
+      "--config",
+      new URL("deno.json", ROOT).pathname,
+      new URL("examples/demo.ts", ROOT).pathname,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, text);
+  for (
+    const era of [
+      "google",
+      "0x80000008",
+      "0x8000000b",
+      "0x8000000c",
+      "RFC 10049  ",
+    ]
+  ) {
+    assert(text.includes(era), era);
+  }
+  assert.equal(text.match(/REFUSED/g)?.length, 3);
+});
