@@ -162,8 +162,8 @@ export function encodeMessage(
   entries: readonly Entry[],
 ): Uint8Array<ArrayBuffer> {
   const sorted = [...entries].sort(([a], [b]) => a - b);
-  const bytes = new Uint8Array(encodedSize(sorted));
   const count = sorted.length;
+  const bytes = new Uint8Array(encodedSize(sorted));
   writeUint32(bytes, 0, count);
   let offset = 0;
   sorted.forEach(([tag, value], i) => {

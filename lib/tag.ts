@@ -72,7 +72,7 @@ export const TAG: Readonly<Record<TagName, number>> = {
  */
 export function tagName(tag: number): string {
   let end = 4;
-  while (end > 0 && ((tag >>> (8 * (end - 1))) & 0xff) === 0) end--;
+  while (end > 1 && ((tag >>> (8 * (end - 1))) & 0xff) === 0) end--;
   let name = "";
   for (let i = 0; i < end; i++) {
     const byte = (tag >>> (8 * i)) & 0xff;

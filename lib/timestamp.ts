@@ -12,6 +12,7 @@ const MICROS_PER_SECOND = 1_000_000n;
 const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
 const MJD_OF_EPOCH = 40587n;
 const MJD_MICROS_BITS = 40n;
+const MJD_MAX = (1n << 24n) - 1n;
 const UINT64_MAX = (1n << 64n) - 1n;
 
 /**
@@ -61,10 +62,14 @@ export function encodeTimestamp(
     case "unix-micros":
       value = known;
       break;
-    case "mjd-micros":
-      value = ((known / MICROS_PER_DAY + MJD_OF_EPOCH) << MJD_MICROS_BITS) |
-        (known % MICROS_PER_DAY);
+    case "mjd-micros": {
+      const day = known / MICROS_PER_DAY + MJD_OF_EPOCH;
+      // Clamped to a day that can be read back: all ones is not a time of day.
+      value = day > MJD_MAX
+        ? (MJD_MAX << MJD_MICROS_BITS) | (MICROS_PER_DAY - 1n)
+        : (day << MJD_MICROS_BITS) | (known % MICROS_PER_DAY);
       break;
+    }
   }
   return encodeUint64(value > UINT64_MAX ? UINT64_MAX : value);
 }
@@ -81,13 +86,16 @@ export function radiusFromMicros(unit: TimeUnit, micros: bigint): number {
   const value = unit === "unix-seconds"
     ? (micros + MICROS_PER_SECOND - 1n) / MICROS_PER_SECOND
     : micros;
+  if (value < 0n) return 0;
   return value > 0xffffffffn ? 0xffffffff : Number(value);
 }
 
-/** Writes a time as RFC 3339 in UTC, or `undefined` where a `Date` cannot hold it. */
+/**
+ * Writes a time as RFC 3339 in UTC, or `undefined` where that ends: its years have four
+ * digits.
+ */
 export function formatTime(micros: bigint): string | undefined {
-  const millis = Number(micros / 1000n);
-  return Math.abs(millis) > 8.64e15
-    ? undefined
-    : new Date(millis).toISOString();
+  const date = new Date(Number(micros / 1000n));
+  const year = date.getUTCFullYear();
+  return year >= 0 && year <= 9999 ? date.toISOString() : undefined;
 }

@@ -552,8 +552,54 @@ Deno.test({
     const exact = [...smallKeys()].filter(({ signature, message, publicKey }) =>
       VERIFIERS.noble(signature, message, publicKey) === true
     );
-    // Eight canonical points, four signatures each at least.
-    assert(exact.length >= 32, `${exact.length}`);
+    // Eight points with a canonical encoding, four fitting signatures each at least.
+    assert(exact.length >= 32);
+    for (const { name, signature, message, publicKey } of exact) {
+      assert.equal(verifyStrict(signature, message, publicKey), false, name);
+    }
+  },
+});
+
+/** Everything about a signature that does not take the message, in plain numbers. */
+function isWellFormed(signature: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== 64 || publicKey.length !== 32) return false;
+  const y = (bytes: Uint8Array) => decode(bytes) & ~SIGN_BIT;
+  return y(signature.subarray(0, 32)) < P && y(publicKey) < P &&
+    decode(signature.subarray(32)) < L &&
+    !SMALL.some((point) => decode(point.toBytes()) % SIGN_BIT === y(publicKey));
+}
+
+Deno.test({
+  name: "verifyStrict() leaves only the equation to the platform",
+  permissions: "none",
+  fn: () => {
+    const lax = () => true;
+    for (const { name, signature, message, publicKey } of EDGE_CASES) {
+      assert.equal(
+        verifyStrict(signature, message, publicKey, lax),
+        isWellFormed(signature, publicKey),
+        name,
+      );
+    }
+    const any = fc.bigInt({ min: 0n, max: (1n << 256n) - 1n });
+    const near = fc.constantFrom(0n, P, P | SIGN_BIT, L, 2n * L, SIGN_BIT)
+      .chain((limit) => fc.bigInt({ min: limit - 40n, max: limit + 40n }))
+      .map((value) => BigInt.asUintN(256, value));
+    const mixed = fc.tuple(near, fc.nat(31), fc.nat(255)).map(
+      ([value, at, mask]) => value ^ (BigInt(mask) << BigInt(8 * at)),
+    );
+    const number = fc.oneof(any, near, mixed).map(encode);
+    const part = fc.oneof(number, number, fc.constant(KEY_BYTES));
+    fc.assert(
+      fc.property(part, number, part, (r, s, key) => {
+        const signature = concat(r, s);
+        assert.equal(
+          verifyStrict(signature, key, key, lax),
+          isWellFormed(signature, key),
+        );
+      }),
+      { numRuns: 2000 },
+    );
   },
 });
 

@@ -263,7 +263,6 @@ Deno.test({
         supported: [1, 0x8000000b],
         expected: undefined,
       },
-      { offered: [0x8000000d], supported: [0x8000000d], expected: undefined },
       // Nothing in common.
       { offered: [], expected: undefined },
       { offered: [0, 2, 0x80000014, 0x90000001], expected: undefined },
