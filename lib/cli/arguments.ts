@@ -4,7 +4,8 @@
  * @module
  */
 
-import { DIALECTS, GOOGLE_VERSION } from "../dialect.ts";
+import net from "node:net";
+import { type Dialect, dialectFor, DIALECTS } from "../dialect.ts";
 import { parseKey } from "../key_text.ts";
 import { DEFAULT_PORT } from "../serve.ts";
 import { UsageError } from "./exit_code.ts";
@@ -19,92 +20,195 @@ export interface Target {
   readonly publicKey: Uint8Array | undefined;
 }
 
+const ORDER = "the order is HOST[:PORT] [PORT] [PUBLIC_KEY]";
+
 /**
  * Reads `HOST[:PORT] [PORT] [PUBLIC_KEY]`; `[v6]:PORT` and a bare IPv6 address work too.
  *
  * @param words One to three words.
  */
 export function parseTarget(words: readonly string[]): Target {
-  const [first = "", ...rest] = words;
-  const split = splitHostPort(first);
-  const { host } = split;
-  let { port } = split;
-  if (
-    port === undefined && rest[0] !== undefined && /^\d{1,6}$/.test(rest[0])
-  ) {
-    port = parsePort(rest.shift() as string);
+  const [first = "", second, third, extra] = words;
+  if (extra !== undefined) {
+    throw new UsageError(`cannot make sense of "${extra}"`, ORDER);
   }
-  const key = rest.shift();
-  if (rest.length > 0) {
+  const { host, port } = splitHostPort(first);
+  // No key is that short, in whatever spelling.
+  const hasPort = third !== undefined || /^\d{1,42}$/.test(second ?? "");
+  if (hasPort && port !== undefined) {
     throw new UsageError(
-      `cannot make sense of "${rest[0]}"`,
-      "the order is HOST[:PORT] [PORT] [PUBLIC_KEY]",
+      `cannot use "${second}": "${first}" has a port already`,
+      ORDER,
     );
   }
+  const key = hasPort ? third : second;
   return {
     host,
-    port: port ?? DEFAULT_PORT,
+    port: port ?? (hasPort ? parsePort(second ?? "", ORDER) : DEFAULT_PORT),
     publicKey: key === undefined ? undefined : parseKey(key),
   };
 }
+
+/** Characters that stand in no name and no address. */
+const NOT_IN_HOSTS = /[\s/\\[\]@?#"'<>]|\p{C}/u;
 
 /** Splits `HOST[:PORT]`. */
 export function splitHostPort(
   text: string,
 ): { host: string; port: number | undefined } {
   const match = /^\[([^\]]*)\](?::(.*))?$/.exec(text) ??
-    /^([^:]*):([^:]*)$/.exec(text) ?? [text, text, undefined];
+    /^([^:/]*):([^:/]*)$/.exec(text) ?? [text, text, undefined];
   const [, host = "", port] = match;
-  if (host === "" || /[\s/]/.test(host)) {
-    throw new UsageError(`cannot use "${text}" as a host`);
+  const literal = host.includes(":") || text.startsWith("[");
+  if (
+    host === "" || NOT_IN_HOSTS.test(host) ||
+    (literal && net.isIP(host) !== 6)
+  ) {
+    throw new UsageError(
+      `cannot use "${text}" as a host`,
+      "hosts are written like example.org, 192.0.2.1:2002 or [2001:db8::1]:2002",
+    );
   }
   return { host, port: port === undefined ? undefined : parsePort(port) };
 }
 
 /** Reads a port that a client can send to. */
-export function parsePort(text: string): number {
+export function parsePort(text: string, hint?: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
     throw new UsageError(
       `cannot use "${text}" as a port: 1 to 65535 are allowed`,
+      hint,
     );
   }
   return port;
 }
 
+/** Reads a port that a server can listen on: 0 lets the system choose. */
+export function parseListenPort(text: string): number {
+  return /^0+$/.test(text) ? 0 : parsePort(text);
+}
+
+/** Reads a decimal number; `NaN` for anything else. */
+function parseDecimal(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
+    ? Number(text)
+    : NaN;
+}
+
 /** Reads a positive number of seconds. */
 export function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === "" || !Number.isFinite(seconds) || seconds <= 0) {
+  const seconds = parseDecimal(text);
+  if (!Number.isFinite(seconds) || seconds <= 0) {
     throw new UsageError(`cannot use "${text}" as a number of seconds`);
   }
   return seconds;
 }
 
-/** Versions named by number (`1`, `0x8000000c`), by dialect (`draft-08`) or as `google`. */
-export function parseVersions(text: string): number[] {
-  return text.split(",").map((word) => {
-    const name = word.trim().toLowerCase();
-    const row = Object.values(DIALECTS).find(({ id }) => id === name);
-    const code = row?.code ?? Number(name);
-    if (
-      name === "" || !Number.isInteger(code) || code < 0 || code > 0xffffffff
-    ) {
-      throw new UsageError(
-        `cannot use "${word}" as a version`,
-        "versions are written like 1, 0x8000000c, draft-08 or google",
-      );
-    }
-    return code;
-  });
+/** A longer wait helps nobody, and timers do not reach further than some days. */
+const MAX_TIMEOUT_SECONDS = 86_400;
+
+/** Reads how long to wait, in seconds. */
+export function parseTimeout(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds > MAX_TIMEOUT_SECONDS) {
+    throw new UsageError(
+      `cannot wait "${text}" seconds: ${MAX_TIMEOUT_SECONDS} are allowed`,
+    );
+  }
+  return seconds;
 }
 
-/** Refuses to mix Google's protocol with numbered versions. */
-export function checkOffer(versions: readonly number[]): readonly number[] {
-  if (versions.length > 1 && versions.includes(GOOGLE_VERSION)) {
-    throw new UsageError("cannot offer google together with other versions");
+/** Reads a fraction of one. */
+export function parseFraction(text: string): number {
+  const fraction = parseDecimal(text);
+  if (!(fraction >= 0 && fraction <= 1)) {
+    throw new UsageError(
+      `cannot use "${text}" as a fraction: 0 to 1 are allowed`,
+    );
+  }
+  return fraction;
+}
+
+/** Reads a yes or no from the environment. */
+export function parseSwitch(text: string): boolean {
+  const word = text.trim().toLowerCase();
+  if (["1", "true", "t", "yes", "y", "on"].includes(word)) return true;
+  if (["0", "false", "f", "no", "n", "off"].includes(word)) return false;
+  throw new UsageError(
+    `cannot use "${text}" as a switch: 1 and 0 are allowed`,
+  );
+}
+
+/** A version as named on the command line. */
+export interface NamedVersion {
+  /** The number on the wire. */
+  readonly code: number;
+  /** The rows that are meant: one if it was named, all of that number otherwise. */
+  readonly dialects: readonly Dialect[];
+}
+
+/** Versions named by number (`1`, `0x8000000c`), by dialect (`draft-08`) or as `google`. */
+export function parseVersions(text: string): NamedVersion[] {
+  const versions = text.split(",").map(parseVersion);
+  const names = versions.flatMap(({ code, dialects }) =>
+    dialects.map(({ id }) => `${code} ${id}`)
+  );
+  if (new Set(names).size !== names.length) {
+    throw new UsageError(`cannot use "${text}": it names a version twice`);
   }
   return versions;
+}
+
+function parseVersion(word: string): NamedVersion {
+  const name = word.trim().toLowerCase();
+  const rows = Object.values(DIALECTS);
+  const named = rows.find(({ id }) => id === name);
+  if (named) return { code: named.code, dialects: [named] };
+  const code = /^(\d+|0x[\da-f]+)$/.test(name) ? Number(name) : NaN;
+  const known = dialectFor(code, { typed: true });
+  if (known === undefined) {
+    throw new UsageError(
+      `cannot use "${word}" as a version`,
+      `versions are written like ${DIALECTS["rfc-10049"].code}, 0x${
+        DIALECTS["draft-14"].code.toString(16)
+      }, draft-08 or google`,
+    );
+  }
+  const dialects = rows.filter((row) => row.code === known.code).reverse();
+  return { code, dialects };
+}
+
+/** What goes into one request. */
+export interface Offer {
+  /** Numbers on the wire. */
+  readonly versions: readonly number[];
+  /** Is TYPE to be sent where the number alone leaves that open? */
+  readonly typed: boolean;
+}
+
+/** Refuses what cannot stand in one request. */
+export function toOffer(named: readonly NamedVersion[]): Offer {
+  const versions = named.map(({ code }) => code);
+  const rows = named.flatMap(({ dialects }) => dialects);
+  if (rows.length > 1 && rows.some(({ framed }) => !framed)) {
+    throw new UsageError("cannot offer google together with other versions");
+  }
+  const untyped = named.filter(({ code, dialects }) =>
+    dialects.every(({ type }) => type === "none") &&
+    dialectFor(code, { typed: true })?.type === "required"
+  );
+  const typed = named.filter(({ dialects }) =>
+    dialects.some(({ type }) => type === "required")
+  );
+  if (untyped.length > 0 && typed.length > 0) {
+    throw new UsageError(
+      `cannot offer ${untyped[0]?.dialects[0]?.title} together with ${
+        typed[0]?.dialects[0]?.title
+      }: only one of them sends TYPE`,
+    );
+  }
+  return { versions, typed: untyped.length === 0 };
 }
 
 /** Reads one of a few words. */

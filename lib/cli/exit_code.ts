@@ -10,6 +10,7 @@ import {
   VerificationError,
   WireError,
 } from "../errors.ts";
+import { isPermissionError } from "../net/resolve.ts";
 
 /** What the numbers mean. */
 export const EXIT = {
@@ -48,7 +49,7 @@ export function classify(error: unknown): { exitCode: number; code: string } {
     return { exitCode, code: error.code };
   }
   if (error instanceof ServerError) {
-    const denied = isDenied(error.cause);
+    const denied = isPermissionError(error.cause);
     return { exitCode: denied ? EXIT.denied : EXIT.usage, code: error.code };
   }
   if (error instanceof WireError) {
@@ -57,15 +58,20 @@ export function classify(error: unknown): { exitCode: number; code: string } {
   if (error instanceof UsageError || error instanceof RangeError) {
     return { exitCode: EXIT.usage, code: "usage" };
   }
-  if (error instanceof DOMException && error.name === "TimeoutError") {
-    return { exitCode: EXIT.noAnswer, code: "timeout" };
-  }
-  return isDenied(error)
+  if (isTimeout(error)) return { exitCode: EXIT.noAnswer, code: "timeout" };
+  return isPermissionError(error)
     ? { exitCode: EXIT.denied, code: "denied" }
     : { exitCode: EXIT.unexpected, code: "unexpected" };
 }
 
-function isDenied(error: unknown): boolean {
-  return error instanceof Error &&
-    ["NotCapable", "PermissionDenied"].includes(error.name);
+/** What to try next, where that is known. */
+export function hintFor(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.hint;
+  return isTimeout(error)
+    ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
+    : undefined;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }

@@ -15,7 +15,10 @@ import {
 } from "./datagram.ts";
 
 class DenoPeer implements Peer {
-  constructor(readonly address: Deno.NetAddr) {}
+  readonly address: Deno.NetAddr;
+  constructor(address: Deno.NetAddr) {
+    this.address = address;
+  }
   toString(): string {
     return formatAddress(this.address.hostname, this.address.port);
   }

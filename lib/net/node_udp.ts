@@ -14,7 +14,12 @@ import {
 } from "./datagram.ts";
 
 class NodePeer implements Peer {
-  constructor(readonly hostname: string, readonly port: number) {}
+  readonly hostname: string;
+  readonly port: number;
+  constructor(hostname: string, port: number) {
+    this.hostname = hostname;
+    this.port = port;
+  }
   toString(): string {
     return formatAddress(this.hostname, this.port);
   }
