@@ -7,7 +7,6 @@
 
 import {
   concat,
-  decodeUint32s,
   encodeUint32s,
   readUint32,
   writeUint32,
@@ -27,7 +26,7 @@ import {
   type ResponderOptions,
 } from "../lib/responder.ts";
 import { buildSrep, responseEntries } from "../lib/response.ts";
-import { TAG } from "../lib/tag.ts";
+import { TAG, tagName } from "../lib/tag.ts";
 import { encodeTimestamp } from "../lib/timestamp.ts";
 import { type VerifyOptions, verifyResponse } from "../lib/verify.ts";
 
@@ -470,16 +469,15 @@ export function* corpus(valid: Uint8Array): Generator<Malformed> {
     const doubled = word(count + i, wordAt(count + i - 1));
     yield { name: `tag ${i - 1} doubled over tag ${i}`, packet: doubled };
   }
-  for (const [tag, value] of entries) {
+  for (const [tag] of entries) {
     const twice = entries.flatMap((entry) =>
       entry[0] === tag ? [entry, entry] : [entry]
     );
     if (!pads.includes(tag)) {
-      const packet = build(twice);
-      yield { name: `value of ${value.length} bytes there twice`, packet };
+      yield { name: `${tagName(tag)} there twice`, packet: build(twice) };
     }
     yield {
-      name: `without tag 0x${tag.toString(16)}`,
+      name: `without ${tagName(tag)}`,
       packet: build(drop(entries, tag)),
     };
   }
@@ -620,10 +618,4 @@ export function* corpus(valid: Uint8Array): Generator<Malformed> {
     writeUint32(small, start, seed);
     yield { name: `noise behind a count of ${seed}`, packet: small };
   }
-}
-
-/** The versions in a request's VER. */
-export function offerOf(packet: Uint8Array): number[] {
-  const ver = entriesOf(messageOf(packet)).find(([tag]) => tag === TAG.VER);
-  return ver === undefined ? [] : decodeUint32s(ver[1]);
 }

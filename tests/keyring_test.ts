@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createSigner, type Signer, srvOf } from "../lib/crypto.ts";
+import type { Dialect } from "../lib/dialect.ts";
+import {
+  certifyOnlineKey,
+  type Identity,
+  type Keyring,
+  spellingOf,
+} from "../lib/keyring.ts";
+import { encodeMessage, type Entry } from "../lib/message.ts";
+import { Responder } from "../lib/responder.ts";
+import { TAG } from "../lib/tag.ts";
+import { verifyResponse } from "../lib/verify.ts";
+import {
+  ALL,
+  bytes,
+  CONTEXT,
+  contextsOf,
+  entriesOf,
+  LONG_TERM,
+  makeKeyring,
+  MOMENT,
+  NOW_MICROS,
+  ONLINE,
+  OTHER_LONG_TERM,
+  PUBLIC_KEY,
+  requestFor,
+  SECOND,
+} from "./_fixtures.ts";
+
+const none = { permissions: "none" } as const;
+
+const HOUR = 3600n * SECOND;
+const DAY = 24n * HOUR;
+
+function only(keyring: Keyring): Identity {
+  assert.equal(keyring.identities.length, 1);
+  return keyring.identities[0] as Identity;
+}
+
+function find(entries: readonly Entry[], tag: number): Uint8Array {
+  const entry = entries.find(([t]) => t === tag);
+  assert(entry);
+  return Uint8Array.from(entry[1]);
+}
+
+/** Does the keyring answer provably in every dialect at that time? */
+async function answers(keyring: Keyring, nowMicros: bigint): Promise<boolean> {
+  const responder = new Responder({ keyring });
+  for (const { id } of ALL) {
+    const request = requestFor(id);
+    const [outcome] = await responder.respond([request], {
+      ...MOMENT,
+      midpointMicros: nowMicros,
+    });
+    assert(outcome);
+    if ("drop" in outcome) {
+      assert.equal(outcome.drop, "delegation");
+      return false;
+    }
+    const verdict = await verifyResponse({
+      request,
+      response: outcome.reply,
+      publicKey: PUBLIC_KEY,
+    });
+    assert(verdict.ok, Deno.inspect(verdict));
+  }
+  return true;
+}
+
+Deno.test(
+  "Keyring.create() refuses to be without keys or validity",
+  none,
+  async () => {
+    await assert.rejects(makeKeyring({ longTerm: [] }), RangeError);
+    await assert.rejects(makeKeyring({ validityMicros: 0n }), RangeError);
+    await assert.rejects(makeKeyring({ validityMicros: -1n }), RangeError);
+  },
+);
+
+Deno.test(
+  "Keyring.create() begins an hour before now, so that MINT < MIDP (section 5.2.6)",
+  none,
+  async () => {
+    const { online } = only(await makeKeyring());
+    assert.equal(online.notBeforeMicros, NOW_MICROS - HOUR);
+    assert.equal(online.notAfterMicros, NOW_MICROS + DAY);
+    // A short window reaches back no further than it reaches forward.
+    const short = only(await makeKeyring({ validityMicros: 60n * SECOND }));
+    assert.equal(short.online.notBeforeMicros, NOW_MICROS - 60n * SECOND);
+    assert.equal(short.online.notAfterMicros, NOW_MICROS + 60n * SECOND);
+  },
+);
+
+Deno.test(
+  "Keyring.create() gives each identity its own online key",
+  none,
+  async () => {
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, OTHER_LONG_TERM],
+    });
+    const [a, b] = keyring.identities as [Identity, Identity];
+    assert.deepEqual(a.publicKey, LONG_TERM.publicKey);
+    assert.deepEqual(b.publicKey, OTHER_LONG_TERM.publicKey);
+    assert.deepEqual(a.srv, srvOf(LONG_TERM.publicKey));
+    assert.deepEqual(b.srv, srvOf(OTHER_LONG_TERM.publicKey));
+    assert.notDeepEqual(a.online.signer.publicKey, b.online.signer.publicKey);
+    // Nor is an online key ever a long-term key.
+    assert.notDeepEqual(a.online.signer.publicKey, a.publicKey);
+  },
+);
+
+Deno.test(
+  "Keyring.create() asks for 32 bytes a key, and wipes them",
+  none,
+  async () => {
+    const given: Uint8Array[] = [];
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, OTHER_LONG_TERM],
+      random: (length) => {
+        const seed = bytes(length, 50 + given.length);
+        given.push(seed);
+        return seed;
+      },
+    });
+    assert.deepEqual(given.map((seed) => seed.length), [32, 32]);
+    for (const seed of given) assert(seed.every((byte) => byte === 0));
+    const expected = [50, 51].map((n) => createSigner(bytes(32, n)).publicKey);
+    assert.deepEqual(
+      keyring.identities.map(({ online }) => online.signer.publicKey),
+      expected,
+    );
+  },
+);
+
+Deno.test(
+  "select() finds the identity that SRV names, or the only one (section 5.1.4)",
+  none,
+  async () => {
+    const one = await makeKeyring();
+    assert.equal(one.select(undefined), only(one));
+    assert.equal(one.select(srvOf(PUBLIC_KEY)), only(one));
+    assert.equal(one.select(srvOf(OTHER_LONG_TERM.publicKey)), undefined);
+    assert.equal(one.select(new Uint8Array(0)), undefined);
+    assert.equal(one.select(srvOf(PUBLIC_KEY).subarray(0, 31)), undefined);
+    const two = await makeKeyring({ longTerm: [LONG_TERM, OTHER_LONG_TERM] });
+    assert.equal(two.select(undefined), undefined);
+    assert.equal(two.select(srvOf(PUBLIC_KEY)), two.identities[0]);
+    assert.equal(
+      two.select(srvOf(OTHER_LONG_TERM.publicKey)),
+      two.identities[1],
+    );
+  },
+);
+
+Deno.test(
+  "renew() waits until less than an eighth of the validity is left",
+  none,
+  async () => {
+    const keyring = await makeKeyring();
+    const before = only(keyring);
+    const end = before.online.notAfterMicros;
+    for (
+      const now of [
+        NOW_MICROS,
+        before.online.notBeforeMicros,
+        NOW_MICROS + DAY / 2n,
+        end - DAY / 8n - 1n,
+      ]
+    ) {
+      assert.equal(await keyring.renew(now), false);
+      assert.equal(only(keyring), before);
+    }
+    const now = end - DAY / 8n + 1n;
+    assert.equal(await keyring.renew(now), true);
+    const after = only(keyring);
+    assert.notDeepEqual(
+      after.online.signer.publicKey,
+      before.online.signer.publicKey,
+    );
+    assert.deepEqual(after.publicKey, before.publicKey);
+    assert.equal(after.online.notBeforeMicros, now - HOUR);
+    assert.equal(after.online.notAfterMicros, now + DAY);
+    assert.equal(await keyring.renew(now), false);
+  },
+);
+
+Deno.test(
+  "renew() acts when the window is over, or the clock has gone to before it",
+  none,
+  async () => {
+    for (const step of [2n * DAY, 400n * DAY, -HOUR - 1n, -400n * DAY]) {
+      const keyring = await makeKeyring();
+      const before = only(keyring);
+      const now = NOW_MICROS + step;
+      assert.equal(await answers(keyring, now), false);
+      assert.equal(await keyring.renew(now), true);
+      assert.equal(await answers(keyring, now), true);
+      assert.notDeepEqual(
+        only(keyring).online.signer.publicKey,
+        before.online.signer.publicKey,
+      );
+    }
+    // A small step back is what the hour before is for.
+    const keyring = await makeKeyring();
+    assert.equal(await keyring.renew(NOW_MICROS - HOUR), false);
+    assert.equal(await answers(keyring, NOW_MICROS - HOUR), true);
+  },
+);
+
+Deno.test(
+  "renew() destroys the signers it replaces, and no others",
+  none,
+  async () => {
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, OTHER_LONG_TERM],
+    });
+    const destroyed: Signer[] = [];
+    const watch = () => {
+      for (const { online: { signer } } of keyring.identities) {
+        signer.destroy = () => void destroyed.push(signer);
+      }
+      return keyring.identities.map(({ online }) => online.signer);
+    };
+    const first = watch();
+    await keyring.renew(NOW_MICROS);
+    assert.deepEqual(destroyed, []);
+    await keyring.renew(NOW_MICROS + DAY);
+    assert.deepEqual(destroyed, first);
+    const second = watch();
+    await keyring.renew(NOW_MICROS + 2n * DAY);
+    assert.deepEqual(destroyed, [...first, ...second]);
+  },
+);
+
+Deno.test(
+  "renew() keeps what it has when the long-term key cannot be reached",
+  none,
+  async () => {
+    let reachable = true;
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, {
+        publicKey: OTHER_LONG_TERM.publicKey,
+        sign: (message) => {
+          if (!reachable) throw new Error("locked");
+          return OTHER_LONG_TERM.sign(message);
+        },
+      }],
+    });
+    const before = keyring.identities;
+    reachable = false;
+    await assert.rejects(keyring.renew(NOW_MICROS + DAY), /locked/);
+    assert.equal(keyring.identities, before);
+    reachable = true;
+    assert.equal(await keyring.renew(NOW_MICROS + DAY), true);
+  },
+);
+
+Deno.test(
+  "a server that renews in time can answer at any time",
+  none,
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.bigInt({ min: 8n * SECOND, max: 100n * DAY }),
+        fc.array(fc.bigInt({ min: -DAY, max: 10n * DAY }), { maxLength: 5 }),
+        async (validityMicros, steps) => {
+          const keyring = await makeKeyring({ validityMicros });
+          let now = NOW_MICROS;
+          for (const step of steps) {
+            now += step;
+            await keyring.renew(now);
+            const { online } = only(keyring);
+            assert(
+              online.notBeforeMicros <= now && now <= online.notAfterMicros,
+            );
+            assert.equal(await answers(keyring, now), true);
+          }
+        },
+      ),
+      { numRuns: 20 },
+    );
+  },
+);
+
+Deno.test(
+  "certificateFor() vouches for one online key in every dialect",
+  none,
+  async () => {
+    for (const v1Context of ["rfc", "draft"] as const) {
+      const keyring = await makeKeyring({ v1Context });
+      const identity = only(keyring);
+      const { publicKey } = identity.online.signer;
+      for (const dialect of ALL) {
+        const cert = entriesOf(keyring.certificateFor(identity, dialect));
+        const signed = find(cert, TAG.DELE);
+        assert.deepEqual(
+          find(entriesOf(signed), TAG.PUBK),
+          Uint8Array.from(publicKey),
+        );
+        const context = dialect.id === "rfc-10049" && v1Context === "draft"
+          ? CONTEXT.plainDelegation
+          : contextsOf(dialect).delegation;
+        // Ed25519 is deterministic (RFC 8032): the same bytes give the same signature.
+        const expected = await LONG_TERM.sign(
+          Uint8Array.from([...new TextEncoder().encode(context), ...signed]),
+        );
+        assert.deepEqual(find(cert, TAG.SIG), Uint8Array.from(expected));
+      }
+      assert.equal(await answers(keyring, NOW_MICROS), true);
+    }
+  },
+);
+
+Deno.test(
+  "certifyOnlineKey() signs once for every context and layout of time",
+  none,
+  async () => {
+    let signatures = 0;
+    const online = await certifyOnlineKey(
+      {
+        publicKey: PUBLIC_KEY,
+        sign: (message) => {
+          signatures++;
+          return LONG_TERM.sign(message);
+        },
+      },
+      ONLINE,
+      {
+        notBeforeMicros: NOW_MICROS,
+        notAfterMicros: NOW_MICROS + DAY,
+        v1Context: "rfc",
+      },
+    );
+    assert.equal(online.signer, ONLINE);
+    assert.deepEqual([...online.certificates.keys()].sort(), [
+      "dashed/mjd-micros",
+      "dashed/unix-micros",
+      "dashed/unix-seconds",
+      "plain/mjd-micros",
+      "plain/unix-seconds",
+      "rfc/unix-seconds",
+    ]);
+    assert.equal(signatures, 6);
+    for (const cert of online.certificates.values()) {
+      assert.deepEqual(encodeMessage(entriesOf(cert)), cert);
+      assert.equal(cert.length, 152);
+    }
+  },
+);
+
+Deno.test(
+  "spellingOf() follows the dialect, and for version 1 the operator (section 5.2.1)",
+  none,
+  () => {
+    const spelled = (v1Context: "rfc" | "draft") =>
+      Object.fromEntries(
+        ALL.map((dialect: Dialect) => [
+          dialect.id,
+          spellingOf(dialect, v1Context),
+        ]),
+      );
+    const drafts = {
+      "google": "dashed",
+      "draft-01": "dashed",
+      "draft-02": "dashed",
+      "draft-03": "dashed",
+      "draft-04": "dashed",
+      "draft-05": "dashed",
+      "draft-06": "dashed",
+      "draft-07": "plain",
+      "draft-08": "dashed",
+      "draft-09": "dashed",
+      "draft-10": "dashed",
+      "draft-11": "dashed",
+      "draft-12": "plain",
+      "draft-14": "plain",
+    };
+    assert.deepEqual(spelled("rfc"), { ...drafts, "rfc-10049": "rfc" });
+    assert.deepEqual(spelled("draft"), { ...drafts, "rfc-10049": "plain" });
+  },
+);
