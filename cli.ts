@@ -6,4 +6,5 @@
 
 import { main } from "./lib/cli/main.ts";
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+// A name that is still being looked up must not keep a command from ending in time.
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -91,6 +91,9 @@ const TCP_AFTER_MS = 2500;
 /** Datagrams taken at once; what floods in beyond is dropped. */
 const RECEIVE_BATCH = 8;
 
+/** Beyond this a timer of the runtime fires at once. */
+const MAX_TIMER_MS = 0x7fffffff;
+
 /** The wait after the nth request, counted from 0. */
 export function retryInterval(n: number): number {
   return Math.min(FIRST_INTERVAL_MS * BACKOFF ** n, MAX_INTERVAL_MS);
@@ -109,7 +112,10 @@ export async function ask<T>(options: AskOptions<T>): Promise<T | undefined> {
   const controller = new AbortController();
   const outer = () => controller.abort(signal?.reason);
   signal?.addEventListener("abort", outer, { once: true });
-  const timer = setTimeout(() => controller.abort(), options.timeout);
+  const timer = setTimeout(
+    () => controller.abort(),
+    Math.min(options.timeout, MAX_TIMER_MS),
+  );
   const asking = new Asking(options, controller.signal);
   try {
     const addresses = await untilAborted(
@@ -149,12 +155,23 @@ function unreachable(
 ): NetworkError {
   const denied = failures.find(isPermissionError);
   const cause = denied ?? failures[0];
-  const detail = cause instanceof Error ? cause.message : String(cause);
+  const detail = describeFailure(cause);
   return new NetworkError(
     denied ? "denied" : "unreachable",
     `Cannot reach ${formatAddress(host, port)}: ${detail}`,
     { cause },
   );
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "network unreachable",
+};
+
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return FAILURES[(error as { code?: string }).code ?? ""] ?? error.message;
 }
 
 /** One run of {@linkcode ask}. */
@@ -221,7 +238,7 @@ class Asking<T> {
         early?.removeEventListener("abort", finish);
         resolve();
       };
-      const timer = setTimeout(finish, Math.min(ms, 0x7fffffff));
+      const timer = setTimeout(finish, Math.min(ms, MAX_TIMER_MS));
       signal.addEventListener("abort", finish, { once: true });
       early?.addEventListener("abort", finish, { once: true });
     });

@@ -20,8 +20,8 @@ function codecFor(
 ): { decode(text: string): Uint8Array } | undefined {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return hex;
   const padded = text.endsWith("=");
-  if (/^[A-Za-z0-9+/]+=?$/.test(text)) return padded ? base64 : base64nopad;
-  if (/^[A-Za-z0-9_-]+=?$/.test(text)) {
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return padded ? base64 : base64nopad;
+  if (/^[A-Za-z0-9_-]+={0,2}$/.test(text)) {
     return padded ? base64url : base64urlnopad;
   }
   return undefined;

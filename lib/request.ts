@@ -48,7 +48,8 @@ export interface BuildRequestOptions {
    */
   readonly size?: number | undefined;
   /**
-   * Send TYPE where 0x8000000c is offered. `false` asks as drafts 12-13 did.
+   * Send TYPE where 0x8000000c is offered. `false` asks as drafts 12-13 did, unless version
+   * 1, which cannot do without, is offered beside it.
    *
    * @default {true}
    */

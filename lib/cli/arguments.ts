@@ -96,10 +96,10 @@ function parseDecimal(text: string): number {
     : NaN;
 }
 
-/** Reads a positive number of seconds. */
+/** Reads a positive number of seconds, a microsecond at least. */
 export function parseSeconds(text: string): number {
   const seconds = parseDecimal(text);
-  if (!Number.isFinite(seconds) || seconds <= 0) {
+  if (!Number.isFinite(seconds) || seconds < 1e-6) {
     throw new UsageError(`cannot use "${text}" as a number of seconds`);
   }
   return seconds;

@@ -9,6 +9,7 @@ import { decodeUint32s, readUint32 } from "../bytes.ts";
 import { type Dialect, formatVersion } from "../dialect.ts";
 import { isFramed, unframe } from "../frame.ts";
 import { decodeMessage, type Message } from "../message.ts";
+import { type DocumentName, explain, type WireFault } from "../rejection.ts";
 import { TAG, tagName } from "../tag.ts";
 import { decodeTimestamp, formatTime, radiusToMicros } from "../timestamp.ts";
 import { formatSeconds } from "./output.ts";
@@ -37,7 +38,9 @@ function meaningOf(
   switch (tag) {
     case TAG.VER:
     case TAG.VERS:
-      return decodeUint32s(value).map(formatVersion).join(", ");
+      return value.length === 0
+        ? undefined
+        : decodeUint32s(value).map(formatVersion).join(", ");
     case TAG.TYPE:
       return value.length === 4
         ? ["request", "reply"][readUint32(value, 0)]
@@ -84,34 +87,51 @@ function dumpMessage(message: Message, dialect: Dialect): DumpedTag[] {
   });
 }
 
+/** A packet taken apart, or what keeps it from being that. */
+export type Dump =
+  | { readonly tags: readonly DumpedTag[] }
+  | { readonly fault: WireFault; readonly hex: string };
+
 /**
- * Decodes a packet as far as it goes.
+ * Decodes a packet.
  *
  * @param packet A whole datagram.
  * @param dialect Tells how to read times.
  */
-export function dumpPacket(packet: Uint8Array, dialect: Dialect): DumpedTag[] {
+export function dumpPacket(packet: Uint8Array, dialect: Dialect): Dump {
   const bytes = isFramed(packet)
     ? unframe(packet)
     : { ok: true, message: packet } as const;
   const decoded = bytes.ok ? decodeMessage(bytes.message) : bytes;
-  return decoded.ok ? dumpMessage(decoded.message, dialect) : [];
+  return decoded.ok
+    ? { tags: dumpMessage(decoded.message, dialect) }
+    : { fault: decoded.fault, hex: hex.encode(packet) };
 }
 
 /** Lays a dump out as lines. */
-export function formatDump(
-  tags: readonly DumpedTag[],
-  indent = "  ",
-): string[] {
+export function formatDump(dump: Dump, document: DocumentName): string[] {
+  const indent = "  ";
+  if ("tags" in dump) return formatTags(dump.tags, indent);
+  const { fault } = dump;
+  return [
+    indent + explain({ code: "malformed", document, fault }),
+    ...wrapHex(dump.hex).map((line) => indent + line),
+  ];
+}
+
+function wrapHex(digits: string): string[] {
+  return digits.match(/.{1,64}/g) ?? [];
+}
+
+function formatTags(tags: readonly DumpedTag[], indent: string): string[] {
+  const width = Math.max(4, ...tags.map(({ tag }) => tag.length));
   return tags.flatMap(({ tag, length, hex = "", meaning, tags: inner }) => {
-    const head = `${indent}${tag.padEnd(4)} ${String(length).padStart(4)}`;
-    if (inner) return [head, ...formatDump(inner, `${indent}  `)];
-    const width = 64;
-    const lines = hex.match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+    const head = `${indent}${tag.padEnd(width)} ${String(length).padStart(4)}`;
+    if (inner) return [head, ...formatTags(inner, `${indent}  `)];
     if (meaning !== undefined) {
       return [`${head}  ${meaning}${length <= 8 ? `  (${hex})` : ""}`];
     }
-    const [first = "", ...more] = lines;
+    const [first = "", ...more] = wrapHex(hex);
     const margin = " ".repeat(head.length + 2);
     return [
       `${head}  ${first}`.trimEnd(),

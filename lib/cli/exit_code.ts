@@ -55,7 +55,7 @@ export function classify(error: unknown): { exitCode: number; code: string } {
   if (error instanceof WireError) {
     return { exitCode: EXIT.usage, code: error.code };
   }
-  if (error instanceof UsageError || error instanceof RangeError) {
+  if (error instanceof UsageError) {
     return { exitCode: EXIT.usage, code: "usage" };
   }
   if (isTimeout(error)) return { exitCode: EXIT.noAnswer, code: "timeout" };

@@ -5,9 +5,7 @@
  */
 
 import { base64 } from "@scure/base";
-import { VerificationError } from "../errors.ts";
 import { formatTime } from "../timestamp.ts";
-import { classify, UsageError } from "./exit_code.ts";
 
 /** Where a command writes; tests bring their own. */
 export interface Output {
@@ -21,24 +19,37 @@ export interface Output {
 
 /** Writes to the console. */
 export const consoleOutput: Output = {
-  out: (line) => console.log(line),
-  err: (line) => console.error(line),
+  out: (line) => {
+    try {
+      // deno-lint-ignore no-console
+      console.log(line);
+    } catch (error) {
+      // A reader that goes away, as `head` does, has seen enough.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+  },
+  err: (line) => {
+    try {
+      // deno-lint-ignore no-console
+      console.error(line);
+    } catch {
+      // There is nowhere left to complain; the exit code still tells.
+    }
+  },
   progress: (text) => {
     if (!Deno.stderr.isTerminal()) return;
     Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
   },
 };
 
-/** Characters that a terminal acts on, or that reorder what is read. */
-// deno-lint-ignore no-control-regex
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+/** Characters that a terminal acts on, that reorder what is read, or that nobody sees. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** Makes text from the network or a file harmless on a terminal. */
+/** Makes text from the network, a file or the command line harmless on a terminal. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE,
-    (c) => `\\u{${c.charCodeAt(0).toString(16)}}`,
+    (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`,
   );
 }
 
@@ -47,17 +58,25 @@ export function printJson(
   output: Output,
   value: Record<string, unknown>,
 ): void {
-  output.out(
-    JSON.stringify(
-      value,
-      (_key, entry) =>
-        typeof entry === "bigint"
-          ? String(entry)
-          : entry instanceof Uint8Array
-          ? base64.encode(entry)
-          : entry,
-    ),
+  const json = JSON.stringify(
+    value,
+    (_key, entry) =>
+      typeof entry === "bigint"
+        ? String(entry)
+        : entry instanceof Uint8Array
+        ? base64.encode(entry)
+        : entry,
   );
+  output.out(json.replace(UNPRINTABLE, escapeUnits));
+}
+
+/** The escape that JSON has: one for each UTF-16 unit. */
+function escapeUnits(text: string): string {
+  let escaped = "";
+  for (let i = 0; i < text.length; i++) {
+    escaped += `\\u${text.charCodeAt(i).toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
 }
 
 /** A time as JSON: for people (absent where no calendar reaches), and exactly. */
@@ -65,37 +84,6 @@ export function jsonTime(
   micros: bigint,
 ): { time: string | undefined; micros: bigint } {
   return { time: formatTime(micros), micros };
-}
-
-/** Says on stderr what went wrong, and as JSON too if that was asked for. */
-export function reportError(
-  output: Output,
-  error: unknown,
-  json?: { schema: string } | undefined,
-): number {
-  const { exitCode, code } = classify(error);
-  const message = printable(
-    error instanceof Error ? error.message : String(error),
-  );
-  if (json) {
-    const rejection = error instanceof VerificationError
-      ? error.rejection
-      : undefined;
-    printJson(output, {
-      schema: json.schema,
-      ok: false,
-      error: { code, message, rejection },
-    });
-  }
-  output.err(`roughly: error: ${lowerFirst(message)}`);
-  if (error instanceof UsageError && error.hint) {
-    output.err(`roughly: hint: ${error.hint}`);
-  }
-  return exitCode;
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 /** Seconds from microseconds, with no more digits than there are. */

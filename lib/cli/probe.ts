@@ -9,47 +9,53 @@ import {
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,
 } from "../client.ts";
-import { type Dialect, DIALECTS, formatVersion } from "../dialect.ts";
+import { type Dialect, dialectFor, DIALECTS } from "../dialect.ts";
 import { VerificationError } from "../errors.ts";
+import { type Lookup, systemLookup } from "../net/resolve.ts";
 import { explain } from "../rejection.ts";
 import { formatTime } from "../timestamp.ts";
-import { parseTarget, type Target } from "./arguments.ts";
-import { dumpPacket, formatDump } from "./dump.ts";
+import { type NamedVersion, parseTarget, type Target } from "./arguments.ts";
 import { classify, EXIT, UsageError } from "./exit_code.ts";
+import { type ErrorObject, toErrorObject } from "./failure.ts";
 import {
   formatMillis,
   formatSeconds,
-  jsonTime,
   type Output,
   printable,
-  printJson,
-  table,
 } from "./output.ts";
+import { printAsJson, printAsText } from "./probe_report.ts";
 
 /** Options as commander gives them. */
 export interface ProbeOptions {
   readonly json?: boolean;
   readonly dump?: boolean;
   readonly timeout: number;
-  readonly offer?: readonly number[];
+  readonly offer?: readonly NamedVersion[];
   readonly transport: "auto" | Transport;
 }
 
-/** Names the output's form. */
-export const PROBE_SCHEMA = "roughly/probe/1";
-
 /** What came of asking in one dialect. */
-interface Finding {
+export interface Finding {
+  /** The number on the wire. */
+  readonly version: number;
+  /** How it was asked. */
   readonly dialect: Dialect;
   readonly status: "verified" | "unverified" | "rejected" | "failed";
-  readonly code?: string;
+  /** Where it was rejected or failed. */
+  readonly error?: ErrorObject;
+  /** For people. */
   readonly detail: string;
   readonly midpointMicros?: bigint;
   readonly radiusMicros?: bigint;
   readonly rttMicros?: bigint;
+  /** Versions that the server says, under its signature, it speaks. */
+  readonly versions?: readonly number[];
   readonly request?: Uint8Array;
   readonly response?: Uint8Array;
 }
+
+/** A version to ask for, in one of its dialects. */
+type Question = Pick<Finding, "version" | "dialect">;
 
 /** Runs the command. */
 export async function probe(
@@ -58,61 +64,99 @@ export async function probe(
   output: Output,
 ): Promise<number> {
   const target = parseTarget(words);
-  const { offer } = options;
-  const dialects = Object.values(DIALECTS).reverse().filter(({ code }) =>
-    offer === undefined || offer.includes(code)
-  );
-  if (dialects.length === 0) {
-    throw new UsageError("none of these versions is known");
-  }
+  const questions = questionsFor(options);
   output.progress(
     `asking ${
       printable(target.host)
-    } port ${target.port} in ${dialects.length} ways ...`,
+    } port ${target.port} in ${questions.length} ways ...`,
   );
   let findings: Finding[];
   try {
-    findings = await Promise.all(
-      dialects.map((dialect) => ask(target, dialect, options)),
-    );
+    findings = explainSilence(await askAll(questions, target, options));
   } finally {
     output.progress("");
   }
-  if (options.json) printFindings(output, target, findings, options);
-  else describe(output, target, findings, options);
-  if (findings.some(({ status }) => status === "verified")) return EXIT.ok;
-  if (findings.some(({ status }) => status === "rejected")) {
-    return EXIT.rejected;
+  const print = options.json ? printAsJson : printAsText;
+  print(output, target, findings, options.dump ?? false);
+  const came = new Set(findings.map(({ status }) => status));
+  if (came.has("verified")) return EXIT.ok;
+  if (came.has("rejected")) return EXIT.rejected;
+  return came.has("unverified") ? EXIT.ok : EXIT.noAnswer;
+}
+
+function questionsFor({ offer, transport }: ProbeOptions): Question[] {
+  const all = Object.values(DIALECTS).reverse();
+  const questions = offer
+    ? offer.flatMap(({ code: version, dialects }) =>
+      dialects.map((dialect) => ({ version, dialect }))
+    )
+    : all.map((dialect) => ({ version: dialect.code, dialect }));
+  // Google's protocol is UDP only.
+  const askable = questions.filter(({ dialect }) =>
+    dialect.framed || transport !== "tcp"
+  );
+  if (askable.length === 0) {
+    throw new UsageError("cannot ask google's protocol over TCP: it has none");
   }
-  return findings.some(({ status }) => status === "unverified")
-    ? EXIT.ok
-    : EXIT.noAnswer;
+  return askable;
+}
+
+/** Asks everything at once. What hinders one question hinders all of them, so it throws. */
+async function askAll(
+  questions: readonly Question[],
+  target: Target,
+  options: ProbeOptions,
+): Promise<Finding[]> {
+  let addresses: ReturnType<Lookup> | undefined;
+  const lookup: Lookup = (host) => addresses ??= systemLookup(host);
+  const hindered = new AbortController();
+  const context = { target, options, lookup, signal: hindered.signal };
+  const asked = questions.map((question) =>
+    ask(question, context).catch((error) => {
+      hindered.abort(error);
+      throw error;
+    })
+  );
+  await Promise.allSettled(asked);
+  hindered.signal.throwIfAborted();
+  return await Promise.all(asked);
+}
+
+interface Context {
+  readonly target: Target;
+  readonly options: ProbeOptions;
+  readonly lookup: Lookup;
+  readonly signal: AbortSignal;
 }
 
 async function ask(
-  { host, port, publicKey }: Target,
-  dialect: Dialect,
-  { timeout, transport }: ProbeOptions,
+  { version, dialect }: Question,
+  { target, options, lookup, signal }: Context,
 ): Promise<Finding> {
+  const { host, port, publicKey } = target;
   const request = {
     host,
     port,
-    timeout: timeout * 1000,
-    transport: dialect.framed ? transport : "udp" as const,
-    versions: [dialect.code],
+    timeout: options.timeout * 1000,
+    transport: dialect.framed ? options.transport : "udp" as const,
+    versions: [version],
     typed: dialect.type === "required",
     fallback: false,
+    lookup,
+    signal,
   };
+  const question = { version, dialect };
   try {
     if (publicKey === undefined) {
-      const { request: asked, response, rttMicros } =
+      const { rttMicros, transport, ...packets } =
         await veryDangerouslySendRequestAndDoNotVerify(request);
+      const { request: asked, response } = packets;
       return {
-        dialect,
+        ...question,
         status: "unverified",
         detail: `answers in ${
           formatMillis(rttMicros)
-        }; not verified without the key`,
+        } over ${transport.toUpperCase()}; not verified without the key`,
         rttMicros,
         request: asked,
         response,
@@ -121,7 +165,7 @@ async function ask(
     const result = await sendRequest({ ...request, publicKey });
     const { midpointMicros, radiusMicros, rttMicros, exchange } = result;
     return {
-      dialect,
+      ...question,
       status: "verified",
       detail: `${
         formatTime(midpointMicros) ?? formatSeconds(midpointMicros)
@@ -131,99 +175,51 @@ async function ask(
       midpointMicros,
       radiusMicros,
       rttMicros,
+      versions: result.verdict.versions,
       request: exchange.request,
       response: exchange.response,
     };
-  } catch (error) {
-    const { code } = classify(error);
-    if (error instanceof VerificationError) {
-      const { request, response } = error.exchange;
-      const detail = `${code}: ${explain(error.rejection)}`;
-      return { dialect, status: "rejected", code, detail, request, response };
-    }
-    if (code === "unexpected" || code === "name" || code === "denied") {
-      throw error;
-    }
-    const detail = code === "timeout"
-      ? `no answer within ${timeout} s`
-      : (error as Error).message;
-    return { dialect, status: "failed", code, detail };
-  }
-}
-
-function describe(
-  output: Output,
-  target: Target,
-  findings: readonly Finding[],
-  { dump }: ProbeOptions,
-): void {
-  const rows = [["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]];
-  for (const { dialect, status, detail } of findings) {
-    rows.push([
-      formatVersion(dialect.code),
-      dialect.title,
-      status === "failed" ? "no" : status === "verified" ? "yes" : status,
-      detail,
-    ]);
-  }
-  for (const line of table(rows)) output.out(printable(line));
-  if (target.publicKey === undefined) {
-    output.err(
-      "roughly: hint: add the server's public key to have answers verified",
-    );
-  }
-  if (!dump) return;
-  for (const { dialect, request, response } of findings) {
-    for (
-      const [name, packet] of [["request", request], [
-        "reply",
+  } catch (cause) {
+    const { code } = classify(cause);
+    const error = toErrorObject(cause);
+    if (cause instanceof VerificationError) {
+      const { request, response } = cause.exchange;
+      const detail = `${code}: ${explain(cause.rejection)}`;
+      return {
+        ...question,
+        status: "rejected",
+        error,
+        detail,
+        request,
         response,
-      ]] as const
-    ) {
-      if (packet === undefined) continue;
-      output.out("");
-      output.out(`${dialect.title}, ${name}, ${packet.length} bytes`);
-      for (const line of formatDump(dumpPacket(packet, dialect))) {
-        output.out(line);
-      }
+      };
     }
+    if (code === "timeout") {
+      const detail = `no answer within ${options.timeout} s`;
+      return { ...question, status: "failed", error, detail };
+    }
+    if (code === "unreachable") {
+      return { ...question, status: "failed", error, detail: error.message };
+    }
+    throw cause;
   }
 }
 
-function printFindings(
-  output: Output,
-  { host, port }: Target,
-  findings: readonly Finding[],
-  { dump }: ProbeOptions,
-): void {
-  for (const finding of findings) {
-    const { dialect, status, code, detail, request, response } = finding;
-    const { midpointMicros, radiusMicros, rttMicros } = finding;
-    printJson(output, {
-      schema: PROBE_SCHEMA,
-      ok: status === "verified",
-      host,
-      port,
-      version: formatVersion(dialect.code),
-      dialect: dialect.id,
-      status,
-      code,
-      detail,
-      midpoint: midpointMicros === undefined
-        ? undefined
-        : jsonTime(midpointMicros),
-      radiusMicros,
-      rttMicros,
-      request,
-      response,
-      ...(dump && request && response
-        ? {
-          decoded: {
-            request: dumpPacket(request, dialect),
-            response: dumpPacket(response, dialect),
-          },
-        }
-        : {}),
-    });
-  }
+/** Sets what the server's signed list of versions says beside the silence about them. */
+function explainSilence(findings: readonly Finding[]): Finding[] {
+  const listed = findings.flatMap(({ versions = [] }) => versions);
+  if (listed.length === 0) return [...findings];
+  return findings.map((finding) => {
+    const { error, version, dialect, detail } = finding;
+    // The list has no place for a protocol without version numbers.
+    if (error?.code !== "timeout" || !dialect.framed) return finding;
+    const known = dialectFor(version, { typed: true })?.code ?? version;
+    return {
+      ...finding,
+      detail: detail +
+        (listed.includes(version) || listed.includes(known)
+          ? ", though the server lists this version"
+          : "; the server does not list this version"),
+    };
+  });
 }

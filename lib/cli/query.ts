@@ -12,7 +12,7 @@ import {
 import { DIALECTS, formatVersion } from "../dialect.ts";
 import { formatTime } from "../timestamp.ts";
 import type { Transport } from "../ask.ts";
-import { checkOffer, parseTarget } from "./arguments.ts";
+import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
 import {
   formatMillis,
@@ -28,8 +28,7 @@ export interface QueryOptions {
   readonly terse?: boolean;
   readonly json?: boolean;
   readonly timeout: number;
-  readonly offer?: readonly number[];
-  readonly untyped?: boolean;
+  readonly offer?: readonly NamedVersion[];
   readonly transport: "auto" | Transport;
   readonly veryDangerouslyDisableVerification?: boolean;
 }
@@ -49,11 +48,11 @@ export async function query(
     port,
     transport: options.transport,
     timeout: options.timeout * 1000,
-    typed: !options.untyped,
-    ...(options.offer
-      ? { versions: checkOffer(options.offer), fallback: false }
-      : {}),
+    ...(options.offer ? { ...toOffer(options.offer), fallback: false } : {}),
   };
+  if (options.transport === "tcp" && options.offer?.some(isUdpOnly)) {
+    throw new UsageError("cannot ask google's protocol over TCP: it has none");
+  }
   if (options.veryDangerouslyDisableVerification) {
     return await queryUnverified({ ...request, publicKey }, options, output);
   }
@@ -79,6 +78,10 @@ export async function query(
     }
   }
   return EXIT.ok;
+}
+
+function isUdpOnly({ dialects }: NamedVersion): boolean {
+  return dialects.every(({ framed }) => !framed);
 }
 
 /** The local clock when the reply came in, in microseconds since 1970. */

@@ -4,13 +4,16 @@
  * @module
  */
 
-import { formatKey } from "../key_text.ts";
+import { dialectFor } from "../dialect.ts";
+import { formatKey, parseKey } from "../key_text.ts";
 import type { V1Context } from "../keyring.ts";
 import { formatAddress } from "../net/datagram.ts";
 import { serve } from "../serve.ts";
 import { Server } from "../server.ts";
+import type { NamedVersion } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
-import { findKey } from "./key_source.ts";
+import { messageOf } from "./failure.ts";
+import { findKey, type FoundKey } from "./key_source.ts";
 import { type Output, printable } from "./output.ts";
 
 /** Options as commander gives them. */
@@ -24,7 +27,7 @@ export interface RunOptions {
   readonly greaseProbability: number;
   readonly preferRfc?: boolean;
   readonly v1Context: V1Context;
-  readonly versions?: readonly number[];
+  readonly versions?: readonly NamedVersion[];
 }
 
 /** Runs the command. */
@@ -33,38 +36,27 @@ export async function serverRun(
   verbose: boolean,
   output: Output,
 ): Promise<number> {
-  const key = options.privateKey === undefined
+  const found = options.privateKey === undefined
     ? await findKey()
     : { text: options.privateKey, source: "--private-key" };
-  if (key === undefined) {
-    output.err(
-      "roughly: warning: no private key found, so this one is new and lost at the end",
-    );
-    output.err("roughly: hint: make one to keep with 'roughly server keygen'");
-  }
   const server = await Server.create({
-    privateKey: key?.text,
+    privateKey: found && readKey(found),
     radiusSeconds: options.radius,
     validitySeconds: options.validitySeconds,
     greaseProbability: options.grease ? options.greaseProbability : 0,
     preferRfc: options.preferRfc,
     v1Context: options.v1Context,
-    versions: options.versions,
-  }).catch((error) => {
-    throw key === undefined ? error : new UsageError(
-      `the private key from ${key.source} is unusable: ${
-        (error as Error).message
-      }`,
-    );
+    versions: options.versions && numbersOf(options.versions),
   });
   const stop = new AbortController();
-  const release = onTermination(() => stop.abort());
+  const forget = onTermination(() => stop.abort());
   try {
     const running = await serve(server, {
-      hostname: options.host,
+      hostname: options.host.replace(/^\[(.*)\]$/, "$1"),
       port: options.port,
       signal: stop.signal,
     });
+    if (found === undefined) warnAboutNewKey(output);
     const { hostname, port } = running.address;
     for (const publicKey of server.publicKeys) {
       output.out(`Server public key (base64): ${formatKey(publicKey)}`);
@@ -80,18 +72,53 @@ export async function serverRun(
     }
     output.out("Server stopped.");
   } finally {
-    release();
+    forget();
   }
   return EXIT.ok;
 }
 
-/** Calls back once on SIGINT or SIGTERM; gives the way to forget it again. */
+function readKey({ text, source }: FoundKey): Uint8Array {
+  try {
+    return parseKey(text);
+  } catch (error) {
+    throw new UsageError(
+      `the private key from ${source} is unusable: ${
+        messageOf(error).replace(/^Cannot read key: /, "")
+      }`,
+    );
+  }
+}
+
+/** Numbers as a server lists them: known ones, once each, ascending. */
+function numbersOf(versions: readonly NamedVersion[]): number[] {
+  const numbers = versions.map(({ code }) =>
+    dialectFor(code, { typed: true })?.code ?? code
+  );
+  return [...new Set(numbers)].sort((a, b) => a - b);
+}
+
+function warnAboutNewKey(output: Output): void {
+  output.err(
+    "roughly: warning: no private key found, so this one is new and lost at the end",
+  );
+  output.err("roughly: hint: make one to keep with 'roughly server keygen'");
+}
+
+/**
+ * Calls back at the first SIGINT or SIGTERM; a second one ends the process at once, as it
+ * does without us. Gives the way to forget it all.
+ */
 function onTermination(callback: () => void): () => void {
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
     : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, callback);
-  return () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, callback);
+  const forget = () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, listener);
   };
+  const listener = () => {
+    forget();
+    callback();
+  };
+  for (const signal of signals) Deno.addSignalListener(signal, listener);
+  return forget;
 }

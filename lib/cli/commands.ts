@@ -1,0 +1,238 @@
+/**
+ * The one table of commands that drives parsing and help.
+ *
+ * @module
+ */
+
+import { Command, Option } from "commander";
+import config from "../../deno.json" with { type: "json" };
+import { DEFAULT_PORT } from "../serve.ts";
+import {
+  parseChoice,
+  parseFraction,
+  parseListenPort,
+  parseSeconds,
+  parseTimeout,
+  parseVersions,
+} from "./arguments.ts";
+import {
+  applyEnvironment,
+  variableNote,
+  type Variables,
+} from "./environment.ts";
+import { KEY_FILE, KEY_VARIABLES } from "./key_source.ts";
+import type { Output } from "./output.ts";
+import { probe, type ProbeOptions } from "./probe.ts";
+import { PROBE_SCHEMA } from "./probe_report.ts";
+import { query, QUERY_SCHEMA, type QueryOptions } from "./query.ts";
+import {
+  KEYGEN_SCHEMA,
+  type KeygenOptions,
+  serverKeygen,
+} from "./server_keygen.ts";
+import { type RunOptions, serverRun } from "./server_run.ts";
+
+/** A command that was recognised. */
+export interface Entered {
+  /** As the library knows it. */
+  readonly command: Command;
+  /** Name of its JSON form, if it has one. */
+  readonly schema: string | undefined;
+}
+
+/** The program, and a way to learn which command it recognised, good or bad. */
+export interface Program extends Entered {
+  /** Calls back before the command's own options are read. */
+  onEnter(callback: (entered: Entered) => void): void;
+}
+
+/** Takes an action's exit code. */
+type Done = (exitCode: number) => void;
+
+const TARGET_HELP =
+  "HOST[:PORT] [PORT] [PUBLIC_KEY]; the key in base64, base64url or hex";
+
+const EXIT_HELP = `
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 no answer, 4 answer rejected, 8 not permitted`;
+
+const RUN_VARIABLES: Variables = {
+  "--host": "ROUGHLY_HOST",
+  "--port": "ROUGHLY_PORT",
+  "--radius": "ROUGHLY_RADIUS",
+  "--validity-seconds": "ROUGHLY_VALIDITY_SECONDS",
+  "--no-grease": "ROUGHLY_NO_GREASE",
+  "--grease-probability": "ROUGHLY_GREASE_PROBABILITY",
+};
+
+/** Builds the program. */
+export function buildProgram(output: Output, done: Done): Program {
+  const program = new Command("roughly");
+  program
+    .description(
+      "Roughtime: rough time that is signed, so that one can prove who lied",
+    )
+    .version(config.version, "--version", "print the version")
+    .option("-v, --verbose", "say more on stderr")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("afterAll", EXIT_HELP);
+  const schemas = new Map<Command, string>();
+  schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
+  schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
+  const server = program.command("server").description("run a server");
+  addServerRun(server, output, done, () => program.opts().verbose === true);
+  schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
+  // Commander copies these settings only to commands that are added later.
+  const settle = (command: Command) => {
+    command.exitOverride().helpCommand(false).configureOutput({
+      writeOut: (text) => output.out(text.trimEnd()),
+      writeErr: (text) => output.err(text.trimEnd()),
+      outputError: () => {}, // for main() to say
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+    command.commands.forEach((child) => settle(child as Command));
+  };
+  settle(program);
+  return {
+    command: program,
+    schema: undefined,
+    onEnter: (callback) => {
+      for (const parent of [program, server]) {
+        parent.hook("preSubcommand", (_parent, entered) => {
+          const command = entered as Command;
+          callback({ command, schema: schemas.get(command) });
+        });
+      }
+    },
+  };
+}
+
+function versionsOption(flags: string, description: string): Option {
+  return new Option(`${flags} <list>`, description).argParser(parseVersions);
+}
+
+function transportOption(): Option {
+  return new Option("--transport <how>", "udp, tcp, or udp and then tcp")
+    .default("auto").argParser(parseChoice(["auto", "udp", "tcp"]));
+}
+
+function timeoutOption(seconds: number): Option {
+  return new Option("--timeout <seconds>", "how long to wait").default(seconds)
+    .argParser(parseTimeout);
+}
+
+function addQuery(program: Command, output: Output, done: Done): Command {
+  return program.command("query")
+    .description("ask a server for the time and verify the answer")
+    .argument("<target...>", TARGET_HELP)
+    .addOption(
+      new Option("--terse", "print the seconds since 1970 and nothing else")
+        .conflicts("json"),
+    )
+    .option("--json", "print one line of JSON, with the evidence")
+    .addOption(timeoutOption(5))
+    .addOption(
+      versionsOption(
+        "--offer",
+        "offer these versions only, such as 1,0x8000000c or draft-12",
+      ),
+    )
+    .addOption(transportOption())
+    .option(
+      "--very-dangerously-disable-verification",
+      "print whatever comes back; anybody may have sent it",
+    )
+    .action(async (words: string[], options: QueryOptions) =>
+      done(await query(words, options, output))
+    );
+}
+
+function addProbe(program: Command, output: Output, done: Done): Command {
+  return program.command("probe")
+    .description(
+      "try every version and say which a server speaks, and why not the others",
+    )
+    .argument("<target...>", TARGET_HELP)
+    .option("--dump", "decode each request and reply")
+    .option("--json", "print a line of JSON for each version")
+    .addOption(timeoutOption(2))
+    .addOption(versionsOption("--offer", "try these versions only"))
+    .addOption(transportOption())
+    .action(async (words: string[], options: ProbeOptions) =>
+      done(await probe(words, options, output))
+    );
+}
+
+function addServerRun(
+  server: Command,
+  output: Output,
+  done: Done,
+  isVerbose: () => boolean,
+): Command {
+  const option = (flags: string, description: string): Option => {
+    const [long = ""] = /--[a-z-]+/.exec(flags) ?? [];
+    const variable = RUN_VARIABLES[long];
+    const note = variable === undefined ? "" : ` ${variableNote(variable)}`;
+    return new Option(flags, description + note);
+  };
+  return server.command("run")
+    .description("answer requests until stopped")
+    .addOption(
+      option("--host <address>", "address to listen on").default("0.0.0.0"),
+    )
+    .addOption(
+      option("-p, --port <port>", "port to listen on, 0 for any")
+        .default(DEFAULT_PORT).argParser(parseListenPort),
+    )
+    .addOption(
+      option(
+        "--private-key <key>",
+        `the key itself, for all to see in the list of processes; better in ${
+          KEY_VARIABLES.join(" or ")
+        }, from the environment or ${KEY_FILE}`,
+      ),
+    )
+    .addOption(
+      option("--radius <seconds>", "how far the clock may be off")
+        .default(3).argParser(parseSeconds),
+    )
+    .addOption(
+      option("--validity-seconds <seconds>", "how long an online key signs")
+        .default(3600).argParser(parseSeconds),
+    )
+    .addOption(option("--no-grease", "spoil no replies on purpose"))
+    .addOption(
+      option("--grease-probability <fraction>", "fraction of replies to spoil")
+        .default(0.001).argParser(parseFraction),
+    )
+    .option(
+      "--prefer-rfc",
+      "answer 1 rather than 0x8000000c where both are offered",
+    )
+    .addOption(
+      option("--v1-context <spelling>", "signature contexts of version 1")
+        .default("rfc").argParser(parseChoice(["rfc", "draft"])),
+    )
+    .addOption(versionsOption("--versions", "answer these versions only"))
+    .action(async (_options: RunOptions, command: Command) => {
+      applyEnvironment(command, RUN_VARIABLES);
+      done(await serverRun(command.opts<RunOptions>(), isVerbose(), output));
+    });
+}
+
+function addServerKeygen(
+  server: Command,
+  output: Output,
+  done: Done,
+): Command {
+  return server.command("keygen")
+    .description(
+      "make a long-term key and write it to a file only you can read",
+    )
+    .option("--out <file>", "file to write", KEY_FILE)
+    .option("--force", "replace the file if it exists")
+    .option("--json", "print one line of JSON")
+    .action(async (options: KeygenOptions) =>
+      done(await serverKeygen(options, output))
+    );
+}
