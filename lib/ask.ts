@@ -88,8 +88,11 @@ const RACE_MS = 250;
 /** UDP has been silent this long, or half the timeout, when TCP is tried beside it. */
 const TCP_AFTER_MS = 2500;
 
-/** Datagrams taken at once; what floods in beyond is dropped. */
+/** Datagrams taken at once. */
 const RECEIVE_BATCH = 8;
+
+/** Packets that may wait for the judge; only a stream can bring so many. */
+const MAX_WAITING = 256;
 
 /** Beyond this a timer of the runtime fires at once. */
 const MAX_TIMER_MS = 0x7fffffff;
@@ -124,6 +127,7 @@ export async function ask<T>(options: AskOptions<T>): Promise<T | undefined> {
     );
     if (addresses) {
       await asking.run(addresses, port);
+      signal?.throwIfAborted();
       if (!asking.done && asking.failures.length > 0 && !asking.reached) {
         throw unreachable(host, port, asking.failures);
       }
@@ -144,6 +148,7 @@ function untilAborted<T>(
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     promise.then(resolve, reject);
+    if (signal.aborted) resolve(undefined);
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
 }
@@ -253,7 +258,7 @@ class Asking<T> {
 
   #arrived(response: Uint8Array, from: string, transport: Transport): void {
     const receivedAt = performance.now();
-    if (this.#waiting >= RECEIVE_BATCH * 4) return;
+    if (this.#waiting >= MAX_WAITING) return;
     this.#waiting++;
     this.#judging = this.#judging.then(async () => {
       this.#waiting--;
@@ -328,6 +333,9 @@ class Asking<T> {
           // Only whoever was asked may answer.
           if (asked.has(from)) this.#arrived(bytes.slice(), from, "udp");
         }
+        // Nothing more is taken until this is judged: a flood then waits, and is lost, in
+        // the kernel's buffer rather than in our memory.
+        await this.#judging;
       }
     })());
     return socket;

@@ -45,7 +45,9 @@ export class PacketReader {
   push(chunk: Uint8Array): Uint8Array[] {
     const packets: Uint8Array[] = [];
     if (this.#broken) return packets;
-    let bytes = this.#pending.length ? concat(this.#pending, chunk) : chunk;
+    // Node's Buffer is a Uint8Array whose slice() does not copy.
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    let bytes = this.#pending.length ? concat(this.#pending, plain) : plain;
     while (bytes.length >= FRAME_BYTES) {
       const length = readUint32(bytes, 8);
       if (!isFramed(bytes) || length > this.#maxMessageBytes) {
