@@ -303,19 +303,33 @@ export function createSigner(seed: Uint8Array): Signer {
   }
   const secret = seed.slice();
   const publicKey = noble.getPublicKey(secret);
+  let sign: ((message: Uint8Array) => Uint8Array) | undefined;
   if (nodeCrypto === undefined) {
-    return {
-      publicKey,
-      sign: (message) => noble.sign(message, secret),
-      destroy: () => void secret.fill(0),
-    };
+    sign = (message) => noble.sign(message, secret);
+  } else {
+    const node = nodeCrypto;
+    const der = concat(PKCS8_PREFIX, secret);
+    const key = node.createPrivateKey({
+      key: der,
+      format: "der",
+      type: "pkcs8",
+    });
+    der.fill(0);
+    secret.fill(0);
+    sign = (message) => node.sign(null, message, key);
   }
-  const node = nodeCrypto;
-  const der = concat(PKCS8_PREFIX, secret);
-  const key = node.createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  der.fill(0);
-  secret.fill(0);
-  return { publicKey, sign: (message) => node.sign(null, message, key) };
+  return {
+    publicKey,
+    sign: (message) => {
+      // A key of zeros would sign just as well.
+      if (sign === undefined) throw new Error("Cannot sign: key was destroyed");
+      return sign(message);
+    },
+    destroy: () => {
+      sign = undefined; // and with it the only way to a native key
+      secret.fill(0);
+    },
+  };
 }
 
 /** The value of SRV for a long-term key (RFC 10049, section 5.1.4). */

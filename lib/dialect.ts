@@ -587,6 +587,8 @@ export interface SelectVersionOptions {
   readonly supported: readonly number[];
   /** Length of the request's nonce, which rules out dialects of the other length. */
   readonly nonceSize: number;
+  /** Has the request a TYPE tag? Without one, versions that demand it are out of reach. */
+  readonly typed: boolean;
   /** Prefer 1 to 0x8000000c where both are offered. */
   readonly preferRfc: boolean;
 }
@@ -603,12 +605,28 @@ export function selectVersion(
   offered: readonly number[],
   options: SelectVersionOptions,
 ): number | undefined {
-  const ranking = options.preferRfc ? PREFERENCE_RFC : PREFERENCE;
-  return ranking.find((code) =>
-    offered.includes(code) &&
-    options.supported.includes(ALIASES.includes(code) ? ALIASED : code) &&
-    BY_CODE.get(code)?.typed.nonceSize === options.nonceSize
-  );
+  const { supported, nonceSize, typed, preferRfc } = options;
+  const ranking = preferRfc ? PREFERENCE_RFC : PREFERENCE;
+  return ranking.find((code) => {
+    const dialect = dialectFor(code, { typed });
+    return offered.includes(code) &&
+      supported.includes(ALIASES.includes(code) ? ALIASED : code) &&
+      dialect?.nonceSize === nonceSize && (typed || dialect.type === "none");
+  });
+}
+
+/**
+ * Could a reply in one of these dialects be passed off as a reply in the other? Up to draft
+ * 11 the version is not signed, so it has to follow from what is. Drafts 05-06 and 08-11
+ * sign alike and read the time differently: whoever is on the way could turn the one
+ * into the other by changing VER, and a time of today into one of 1858.
+ */
+export function areConfusable(a: Dialect, b: Dialect): boolean {
+  return a.versionEcho === "top" && b.versionEcho === "top" &&
+    a.context === b.context && a.hash === b.hash && a.leaf === b.leaf &&
+    a.nonceSize === b.nonceSize &&
+    (a.nonceEcho === "srep") === (b.nonceEcho === "srep") &&
+    a.time !== b.time;
 }
 
 /**

@@ -63,6 +63,7 @@ export type Rejection =
   | { readonly code: "version-unknown"; readonly version: number }
   | { readonly code: "version-misplaced"; readonly version: number }
   | { readonly code: "version-not-offered"; readonly version: number }
+  | { readonly code: "version-ambiguous"; readonly version: number }
   | {
     readonly code: "versions-list";
     readonly document: DocumentName;
@@ -98,11 +99,12 @@ export const REJECTION_CODES: readonly RejectionCode[] = [
   "type-wrong",
   "version-unknown",
   "version-misplaced",
-  "version-not-offered",
-  "versions-list",
-  "nonce-mismatch",
-  "radius-zero",
   "timestamp-invalid",
+  "version-not-offered",
+  "version-ambiguous",
+  "nonce-mismatch",
+  "versions-list",
+  "radius-zero",
   "certificate-signature",
   "outside-delegation",
   "path-too-long",
@@ -181,6 +183,10 @@ export function explain(rejection: Rejection): string {
       return `the server chose version ${
         formatVersion(rejection.version)
       }, which was not offered`;
+    case "version-ambiguous":
+      return `the server chose version ${
+        formatVersion(rejection.version)
+      }, but the request also offered one that signs alike and reads the time otherwise, so anybody on the way could have changed which`;
     case "versions-list":
       return `the list of versions in the ${rejection.document} is ${
         rejection.fault === "lacks-chosen"

@@ -7,6 +7,7 @@
 import { decodeUint32s, encodeUint32s, readUint32 } from "./bytes.ts";
 import { srvOf } from "./crypto.ts";
 import {
+  areConfusable,
   type Dialect,
   dialectFor,
   formatVersion,
@@ -23,6 +24,7 @@ import {
   encodedSize,
   encodeMessage,
   type Entry,
+  MAX_MESSAGE_BYTES,
   type Message,
 } from "./message.ts";
 import { TAG } from "./tag.ts";
@@ -86,6 +88,14 @@ function offeredDialects(
         `Cannot offer ${first.title} and ${dialect.title} in one request: their requests differ`,
       );
     }
+  }
+  for (const [i, a] of dialects.entries()) {
+    const b = dialects.slice(i).find((other) => areConfusable(a, other));
+    if (b === undefined) continue;
+    throw new WireError(
+      "offer",
+      `Cannot offer ${a.title} and ${b.title} in one request: replies in one could be passed off as the other`,
+    );
   }
   if (new Set(versions).size !== versions.length) {
     throw new WireError("offer", "Cannot offer a version twice");
@@ -151,10 +161,10 @@ export function buildRequest(
     : "ZZZZ";
   const empty = overhead +
     encodedSize([...entries, [TAG[fill], new Uint8Array(0)]]);
-  if (size % 4 !== 0 || size < empty) {
+  if (size % 4 !== 0 || size < empty || size > MAX_MESSAGE_BYTES) {
     throw new WireError(
       "size",
-      `Cannot build a request of ${size} bytes: it takes a multiple of 4 from ${empty} up`,
+      `Cannot build a request of ${size} bytes: it takes a multiple of 4 from ${empty} to ${MAX_MESSAGE_BYTES}`,
     );
   }
   entries.push([TAG[fill], new Uint8Array(size - empty)]);

@@ -9,15 +9,17 @@
  */
 
 import { signedBytes } from "./certificate.ts";
-import { hashOf } from "./crypto.ts";
+import { hashOf, SIGNATURE_BYTES } from "./crypto.ts";
 import {
   ALIASES,
   type Dialect,
   dialectFor,
+  formatVersion,
   GOOGLE_VERSION,
   selectVersion,
   SERVER_VERSIONS,
 } from "./dialect.ts";
+import type { DropReason } from "./drop_reason.ts";
 import { chooseGrease, grease, type Random } from "./grease.ts";
 import { type Identity, type Keyring, spellingOf } from "./keyring.ts";
 import { buildTree, leafHash } from "./merkle.ts";
@@ -25,36 +27,6 @@ import type { Rejection } from "./rejection.ts";
 import { type ParsedRequest, parseRequest, REQUEST_BYTES } from "./request.ts";
 import { buildSrep, encodeResponse, responseEntries } from "./response.ts";
 import { TAG } from "./tag.ts";
-
-/**
- * Why a request stays unanswered. There are no error replies (RFC 10049, section 5.2):
- * whoever could forge one could keep clients from ever trusting a server.
- */
-export type DropReason =
-  | "undersize"
-  | "framing"
-  | "parse"
-  | "type"
-  | "version"
-  | "nonce"
-  | "srv"
-  | "delegation"
-  | "amplification"
-  | "internal";
-
-/** Every {@linkcode DropReason}. */
-export const DROP_REASONS: readonly DropReason[] = [
-  "undersize",
-  "framing",
-  "parse",
-  "type",
-  "version",
-  "nonce",
-  "srv",
-  "delegation",
-  "amplification",
-  "internal",
-];
 
 /** What becomes of one request. */
 export type Outcome =
@@ -69,7 +41,10 @@ export type Outcome =
 export interface Moment {
   /** MIDP, in microseconds since 1970. */
   readonly midpointMicros: bigint;
-  /** RADI, in microseconds; must cover the server's own error. */
+  /**
+   * RADI, in microseconds. It is what the server claims, so it must cover its own error and
+   * the part of a second that most versions cut off the midpoint.
+   */
   readonly radiusMicros: bigint;
 }
 
@@ -112,6 +87,26 @@ export interface ResponderOptions {
   readonly soloBudget?: number | undefined;
   /** Told of every signature: how many requests it answers, and in which version. */
   readonly onBatch?: ((version: number, size: number) => void) | undefined;
+  /** Told what a signer threw. */
+  readonly onSignerFailure?: ((error: unknown) => void) | undefined;
+}
+
+/** What {@linkcode Responder.respond} may be told about a batch. */
+export interface BatchOptions {
+  /**
+   * How the packets came. Over TCP a request may be short, and Google's protocol does not exist.
+   *
+   * @default {"udp"}
+   */
+  readonly transport?: "udp" | "tcp" | undefined;
+  /** Refuses requests that could be answered; gets the packet's position too. */
+  readonly accept?:
+    | ((request: ParsedRequest, position: number) => boolean)
+    | undefined;
+  /** Rewrites replies, or withholds them by giving nothing. */
+  readonly rewrite?:
+    | ((reply: Uint8Array, request: ParsedRequest) => Uint8Array | undefined)
+    | undefined;
 }
 
 interface Slot {
@@ -159,14 +154,26 @@ export class Responder {
    * Makes a responder.
    *
    * @param options Keys and choices.
+   * @throws {RangeError} If a version is not one of those that can be answered.
    */
   constructor(options: ResponderOptions) {
     this.#options = options;
     this.#keyring = options.keyring;
     this.#versions = options.versions ?? ANSWERABLE;
-    this.#listed = this.#versions.filter((code) => code !== GOOGLE_VERSION)
-      .sort((a, b) => a - b);
+    for (const code of this.#versions) {
+      if (!ANSWERABLE.includes(code)) {
+        throw new RangeError(
+          `Cannot answer version ${formatVersion(code)}: it is not known`,
+        );
+      }
+    }
+    this.#listed = SERVER_VERSIONS.filter((code) =>
+      this.#versions.includes(code)
+    );
     this.#maxBatch = options.maxBatch ?? 256;
+    if (!(this.#maxBatch >= 1)) {
+      throw new RangeError(`Cannot answer batches of ${this.#maxBatch}`);
+    }
   }
 
   /**
@@ -174,18 +181,24 @@ export class Responder {
    *
    * @param packets Datagrams as received; they are only read.
    * @param moment The time, taken after the last of them came in.
+   * @param options How they came, and hooks.
    * @returns One outcome for each packet, in order.
    */
   async respond(
     packets: readonly Uint8Array[],
     moment: Moment,
+    options: BatchOptions = {},
   ): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     const groups = new Map<string, Group>();
     packets.forEach((packet, index) => {
-      const placed = this.#place(packet, moment);
+      const placed = this.#place(packet, moment, options.transport ?? "udp");
       if (typeof placed === "string") {
         outcomes[index] = { drop: placed };
+        return;
+      }
+      if (options.accept && !options.accept(placed.request, index)) {
+        outcomes[index] = { drop: "refused" };
         return;
       }
       const { identity, dialect, version, request } = placed;
@@ -209,6 +222,7 @@ export class Responder {
           { ...group, slots: group.slots.slice(next, next + size) },
           moment,
           outcomes,
+          options,
         );
         next += size;
       }
@@ -220,6 +234,7 @@ export class Responder {
   #place(
     packet: Uint8Array,
     moment: Moment,
+    transport: "udp" | "tcp",
   ):
     | DropReason
     | {
@@ -229,16 +244,20 @@ export class Responder {
       request: ParsedRequest;
     } {
     // Answering less is allowed, but would let others be flooded through us (section 9.7).
-    if (packet.length < REQUEST_BYTES) return "undersize";
+    if (transport === "udp" && packet.length < REQUEST_BYTES) {
+      return "undersize";
+    }
     const parsed = parseRequest(packet);
     if (!parsed.ok) return dropReason(parsed.rejection);
     const { request } = parsed;
+    if (transport === "tcp" && !request.framed) return "framing";
     // A reply in disguise: two servers must not talk to each other forever.
     if (request.message.has(TAG.SREP)) return "type";
     const version = request.framed
       ? selectVersion(request.versions, {
         supported: this.#versions,
         nonceSize: request.nonce.length,
+        typed: request.typed,
         preferRfc: this.#options.preferRfc ?? false,
       })
       : GOOGLE_VERSION;
@@ -248,8 +267,6 @@ export class Responder {
       : dialectFor(version, { typed: request.typed });
     if (version === undefined || dialect === undefined) return "version";
     if (request.nonce.length !== dialect.nonceSize) return "nonce";
-    // Mandatory from draft 14 on; without it, 0x8000000c means drafts 12-13.
-    if (dialect.type === "required" && !request.typed) return "type";
     const identity = this.#keyring.select(
       dialect.srv === "heeded" ? request.srv : undefined,
     );
@@ -267,6 +284,7 @@ export class Responder {
     group: Group,
     moment: Moment,
     outcomes: Outcome[],
+    options: BatchOptions,
   ): Promise<void> {
     const { identity, dialect, version, slots } = group;
     const [first] = slots as [Slot];
@@ -295,15 +313,19 @@ export class Responder {
       signature = await identity.online.signer.sign(
         signedBytes(spelling, "response", srep),
       );
-    } catch {
+      if (signature.length !== SIGNATURE_BYTES) {
+        throw new RangeError(`Signer gave ${signature.length} bytes`);
+      }
+    } catch (error) {
       // An outside signer may fail; that costs this group its answer, no more.
+      this.#options.onSignerFailure?.(error);
       for (const { index } of slots) outcomes[index] = { drop: "internal" };
       return;
     }
     this.#options.onBatch?.(version, slots.length);
     const certificate = this.#keyring.certificateFor(identity, dialect);
     slots.forEach(({ index, request }, i) => {
-      const reply = this.#encode(dialect, {
+      const original = this.#encode(dialect, {
         dialect,
         version,
         signature,
@@ -313,7 +335,12 @@ export class Responder {
         path: tree.path(i),
         index: i,
       });
-      outcomes[index] = reply.length > request.packet.length
+      const { rewrite } = options;
+      const reply = rewrite ? rewrite(original, request) : original;
+      // Never more than was asked with (section 9.7), whoever wrote it.
+      outcomes[index] = reply === undefined
+        ? { drop: "refused" }
+        : reply.length > request.packet.length
         ? { drop: "amplification" }
         : { reply, version };
     });

@@ -11,7 +11,9 @@ import { equal } from "./bytes.ts";
 import { type Delegation, findSpelling, type Spelling } from "./certificate.ts";
 import { hashOf, KEY_BYTES, type VerifyEquation } from "./crypto.ts";
 import {
+  areConfusable,
   type Dialect,
+  dialectFor,
   type DialectId,
   isAscending,
   MAX_VERSIONS,
@@ -111,6 +113,11 @@ export async function verifyResponse(
   if (!request.versions.includes(version)) {
     return reject({ code: "version-not-offered", version });
   }
+  const ambiguous = request.versions.some((code) => {
+    const other = dialectFor(code, { typed: request.typed });
+    return other !== undefined && areConfusable(dialect, other);
+  });
+  if (ambiguous) return reject({ code: "version-ambiguous", version });
   if (response.nonce && !equal(response.nonce, request.nonce)) {
     return reject({ code: "nonce-mismatch" });
   }
@@ -206,8 +213,8 @@ function checkVersions(
 
 /**
  * Finds the order in which PATH leads to ROOT. Drafts 05-15 print the order the other way
- * round than all but one implementation has it. Either way the leaf and its place are
- * bound to the root, so trying both proves no less.
+ * round than all but one implementation has it. Either way the request is bound to the
+ * root, so trying both proves no less; only its place in the batch becomes less certain.
  */
 function findOrder(
   dialect: Dialect,

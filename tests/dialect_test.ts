@@ -284,6 +284,7 @@ Deno.test({
       const options = {
         supported: SERVER_VERSIONS,
         nonceSize: 32,
+        typed: true,
         preferRfc: false,
         ...rest,
       };
@@ -310,7 +311,12 @@ Deno.test({
       fc.constantFrom(32, 64),
       fc.boolean(),
       (offered, nonceSize, preferRfc) => {
-        const options = { supported: SERVER_VERSIONS, nonceSize, preferRfc };
+        const options = {
+          supported: SERVER_VERSIONS,
+          nonceSize,
+          typed: true,
+          preferRfc,
+        };
         const chosen = selectVersion(offered, options);
         const backward = selectVersion([...offered].reverse(), options);
         assert.equal(backward, chosen);

@@ -292,6 +292,22 @@ Deno.test(
 );
 
 Deno.test(
+  "buildRequest() refuses offers whose replies could be passed off as one another",
+  none,
+  () => {
+    for (const old of [0x80000005, 0x80000006]) {
+      for (const newer of [8, 9, 10, 11].map((n) => 0x80000000 + n)) {
+        const versions = [old, newer, 1];
+        assert.throws(
+          () => buildRequest({ versions, nonce: bytes(32, 1) }),
+          { name: "WireError", code: "offer" },
+        );
+      }
+    }
+  },
+);
+
+Deno.test(
   "nonceSizeOf() is 64 for Google and drafts 01-04, 32 since",
   none,
   () => {
@@ -312,11 +328,15 @@ Deno.test(
   "parseRequest() agrees with buildRequest() on any offer",
   none,
   () => {
-    const short = [...SERVER_VERSIONS, ...ALIASES]
-      .filter((code) => nonceSizeOf([code]) === 32);
+    // 05 and 06 cannot stand beside 08 to 11.
+    const middle = [0x80000005, 0x80000006, 0x80000007, 0x8000000c];
+    const short = [...SERVER_VERSIONS, ...ALIASES].filter((code) =>
+      nonceSizeOf([code]) === 32 && !middle.slice(0, 2).includes(code)
+    );
     const long = SERVER_VERSIONS.filter((code) => nonceSizeOf([code]) === 64);
     const offer = fc.oneof(
       fc.subarray(short, { minLength: 1 }),
+      fc.subarray(middle, { minLength: 1 }),
       fc.subarray(long, { minLength: 1 }),
       fc.constant<number[]>([GOOGLE_VERSION]),
     );

@@ -1606,6 +1606,15 @@ Deno.test(
       "version-unknown": () => forge({ dialect: id, version: 0xc0000000 }),
       "version-misplaced": () => forge({ dialect: id, version: 0x80000008 }),
       "version-not-offered": () => forge({ dialect: id, version: 0x8000000d }),
+      "version-ambiguous": async () => {
+        const exchange = await forge({ dialect: "draft-05" });
+        const offered = encodeUint32s([0x80000005, 0x8000000b]);
+        const request = edit(
+          exchange.request,
+          (e) => put(e, TAG.VER, offered),
+        );
+        return { ...exchange, request };
+      },
       "versions-list": () => forge({ dialect: id, versions: [] }),
       "nonce-mismatch": () =>
         forge({ dialect: id, top: (e) => put(e, TAG.NONC, bytes(32, 77)) }),
