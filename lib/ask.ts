@@ -22,7 +22,7 @@ import {
   resolve,
 } from "./net/resolve.ts";
 import { connectTcp, type TcpConnection } from "./net/tcp.ts";
-import { openUdp } from "./net/udp.ts";
+import { localAddress, openUdp } from "./net/udp.ts";
 
 /** How a packet travelled. */
 export type Transport = "udp" | "tcp";
@@ -87,6 +87,9 @@ const RACE_MS = 250;
 
 /** UDP has been silent this long, or half the timeout, when TCP is tried beside it. */
 const TCP_AFTER_MS = 2500;
+
+/** An address that has not taken a connection by then gives way to the next one. */
+const CONNECT_MS = 2000;
 
 /** Datagrams taken at once. */
 const RECEIVE_BATCH = 8;
@@ -206,16 +209,20 @@ class Asking<T> {
   async run(addresses: readonly Address[], port: number): Promise<void> {
     const { transport, timeout } = this.#options;
     const ways: Promise<void>[] = [];
-    const silent = new AbortController(); // aborted when UDP has nothing left to try
+    const hopeless = new AbortController(); // aborted when UDP is out of the question
     if (transport !== "tcp") {
-      ways.push(this.#udp(addresses, port).finally(() => silent.abort()));
+      ways.push(
+        this.#udp(addresses, port).then(() => {
+          if (!this.reached) hopeless.abort();
+        }),
+      );
     }
     if (transport !== "udp") {
       const delay = transport === "tcp"
         ? 0
         : Math.min(TCP_AFTER_MS, timeout / 2);
       ways.push(
-        this.#sleep(delay, silent.signal).then(() =>
+        this.#sleep(delay, hopeless.signal).then(() =>
           this.#tcp(addresses, port)
         ),
       );
@@ -346,19 +353,27 @@ class Asking<T> {
     for (const { hostname } of addresses) {
       const from = formatAddress(hostname, port);
       let connection: TcpConnection;
+      const patience = new AbortController();
+      const giveUp = () => patience.abort();
+      this.#stop.signal.addEventListener("abort", giveUp, { once: true });
+      const timer = setTimeout(giveUp, CONNECT_MS);
       try {
         connection = await connectTcp(
           { hostname, port },
           (packet) => this.#arrived(packet, from, "tcp"),
-          this.#stop.signal,
+          patience.signal,
         );
       } catch (error) {
+        if (this.#stop.signal.aborted) return; // out of time, which is no fault of theirs
         this.failures.push(error);
         continue;
+      } finally {
+        clearTimeout(timer);
       }
       this.reached = true;
       await this.#talk(connection);
-      return;
+      if (this.#stop.signal.aborted) return;
+      // Hung up without an answer that satisfies: there may be another address.
     }
   }
 
@@ -382,11 +397,4 @@ class Asking<T> {
     connection.close();
     await connection.closed;
   }
-}
-
-/** Where to bind: loopback talks to loopback, so that it needs no further permission. */
-function localAddress(hostname: string): string {
-  if (hostname.startsWith("127.")) return "127.0.0.1";
-  if (hostname === "::1") return "::1";
-  return hostname.includes(":") ? "::" : "0.0.0.0";
 }

@@ -298,11 +298,8 @@ function plan(
       `Cannot use nonce of ${nonce?.length} bytes with the versions offered`,
     );
   }
-  // The same offer goes out as the same packet: a late answer to an early copy still counts.
-  const packets: Uint8Array[] = [];
-  const request = (n: number): Uint8Array => {
-    const offer = usable[n] as readonly number[];
-    return packets[n] ??= buildRequest({
+  const build = (offer: readonly number[]): Uint8Array =>
+    buildRequest({
       versions: offer,
       nonce: nonce ??
         crypto.getRandomValues(new Uint8Array(nonceSizeOf(offer))),
@@ -310,9 +307,24 @@ function plan(
       size,
       typed,
     });
-  };
-  request(0); // an unusable offer throws here rather than in the middle
+  // The same offer goes out as the same packet: a late answer to an early copy still counts.
+  const [first, ...others] = usable as [readonly number[]];
+  const packets = [build(first)];
+  for (const offer of others) {
+    try {
+      packets.push(build(offer));
+    } catch (error) {
+      // A fallback that does not fit the size asked for is no fallback.
+      if (!(error instanceof WireError)) throw error;
+    }
+  }
   const { host, transport = "auto", signal, lookup, open } = options;
+  if (transport === "tcp" && !packets.some(isFramed)) {
+    throw new WireError(
+      "offer",
+      "Cannot ask over TCP: Google's protocol is UDP only",
+    );
+  }
   return {
     host,
     port,
@@ -320,8 +332,8 @@ function plan(
     timeout,
     retries,
     signal,
-    offers: usable.length,
-    request,
+    offers: packets.length,
+    request: (n) => packets[n] as Uint8Array,
     lookup,
     open,
   };

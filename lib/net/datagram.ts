@@ -19,21 +19,16 @@ export interface Datagram {
   readonly peer: Peer;
 }
 
-/** A bound UDP socket. */
-export interface DatagramSocket {
+/** Something that packets come from and replies go to. */
+export interface PacketSocket {
+  /** How packets travel. */
+  readonly transport: "udp" | "tcp";
   /** What it is bound to. */
   readonly address: { readonly hostname: string; readonly port: number };
   /**
-   * Names a destination.
-   *
-   * @param hostname A literal IPv4 or IPv6 address.
-   * @param port The port.
-   */
-  peer(hostname: string, port: number): Peer;
-  /**
    * Waits for datagrams and takes all that are there, up to the socket's batch size.
    *
-   * @returns One or more datagrams; none once the socket is closed.
+   * @returns One or more datagrams; none once the socket is stopped and empty, or closed.
    */
   receive(): Promise<readonly Datagram[]>;
   /**
@@ -42,8 +37,29 @@ export interface DatagramSocket {
    * @returns How many the system took.
    */
   send(batch: readonly Datagram[]): Promise<number>;
+  /**
+   * Says that a received batch is done with, whatever was answered.
+   *
+   * @param batch What `receive()` gave.
+   */
+  settle?(batch: readonly Datagram[]): void;
+  /** Takes nothing more from the network. What was taken can still be answered. */
+  stop(): void;
   /** Closes the socket; `receive()` then gives nothing. */
   close(): void;
+}
+
+/** A bound UDP socket. */
+export interface DatagramSocket extends PacketSocket {
+  /** Always `udp`. */
+  readonly transport: "udp";
+  /**
+   * Names a destination.
+   *
+   * @param hostname A literal IPv4 or IPv6 address.
+   * @param port The port.
+   */
+  peer(hostname: string, port: number): Peer;
 }
 
 /** Options of the backends' `open` functions. */

@@ -42,6 +42,7 @@ export function openDenoUdp(options: DatagramOptions): DatagramSocket {
  * that are ready complete in one turn of the event loop, so a batch forms without a timer.
  */
 class DenoUdpSocket implements DatagramSocket {
+  readonly transport = "udp";
   readonly address: { hostname: string; port: number };
   readonly #listener: Deno.DatagramConn;
   readonly #idle: Uint8Array[] = [];
@@ -49,6 +50,7 @@ class DenoUdpSocket implements DatagramSocket {
   #lent: Uint8Array[] = [];
   #arrived: Uint8Array[] = [];
   #wake: (() => void) | undefined;
+  #stopped = false;
   #closed = false;
 
   constructor(listener: Deno.DatagramConn, maxBatch: number) {
@@ -68,8 +70,8 @@ class DenoUdpSocket implements DatagramSocket {
     this.#idle.push(...this.#lent);
     this.#lent = [];
     while (!this.#closed) {
-      this.#listen();
-      if (this.#ready.length > 0) break;
+      if (!this.#stopped) this.#listen();
+      if (this.#ready.length > 0 || this.#stopped) break;
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;
     }
@@ -107,6 +109,11 @@ class DenoUdpSocket implements DatagramSocket {
       ),
     );
     return sent.reduce<number>((sum, one) => sum + one, 0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
   }
 
   close(): void {

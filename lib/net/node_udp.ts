@@ -33,6 +33,7 @@ export async function openNodeUdp(
   options: DatagramOptions,
 ): Promise<DatagramSocket> {
   const { hostname, port, maxBatch } = options;
+  await askPermission(hostname);
   const socket = dgram.createSocket({
     type: hostname.includes(":") ? "udp6" : "udp4",
     ipv6Only: false,
@@ -47,12 +48,25 @@ export async function openNodeUdp(
   return new NodeUdpSocket(socket, maxBatch);
 }
 
+/** Deno's `node:dgram` throws a refusal where nobody can catch it, so it is asked for before. */
+async function askPermission(hostname: string): Promise<void> {
+  const deno = globalThis.Deno;
+  if (deno?.permissions === undefined) return;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const { state } = await deno.permissions.request({ name: "net", host });
+  if (state !== "granted") {
+    throw new deno.errors.NotCapable(`Requires net access to "${hostname}"`);
+  }
+}
+
 class NodeUdpSocket implements DatagramSocket {
+  readonly transport = "udp";
   readonly address: { hostname: string; port: number };
   readonly #socket: dgram.Socket;
   readonly #maxBatch: number;
   readonly #queue: Datagram[] = [];
   #wake: (() => void) | undefined;
+  #stopped = false;
   #closed = false;
 
   constructor(socket: dgram.Socket, maxBatch: number) {
@@ -61,7 +75,7 @@ class NodeUdpSocket implements DatagramSocket {
     const { address, port } = socket.address();
     this.address = { hostname: address, port };
     socket.on("message", (message, { address, port }) => {
-      if (this.#queue.length >= MAX_QUEUED) return;
+      if (this.#stopped || this.#queue.length >= MAX_QUEUED) return;
       const { buffer, byteOffset, length } = message;
       this.#queue.push({
         bytes: new Uint8Array(buffer, byteOffset, length),
@@ -78,7 +92,7 @@ class NodeUdpSocket implements DatagramSocket {
   }
 
   async receive(): Promise<readonly Datagram[]> {
-    while (!this.#closed && this.#queue.length === 0) {
+    while (!this.#closed && !this.#stopped && this.#queue.length === 0) {
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;
     }
@@ -88,16 +102,25 @@ class NodeUdpSocket implements DatagramSocket {
   async send(batch: readonly Datagram[]): Promise<number> {
     const sent = await Promise.all(batch.map(({ bytes, peer }) => {
       const { hostname, port } = peer as NodePeer;
-      return new Promise<number>((resolve) =>
-        this.#socket.send(
-          bytes,
-          port,
-          hostname,
-          (error) => resolve(error ? 0 : 1),
-        )
-      );
+      return new Promise<number>((resolve) => {
+        try {
+          this.#socket.send(
+            bytes,
+            port,
+            hostname,
+            (error) => resolve(error ? 0 : 1),
+          );
+        } catch {
+          resolve(0); // closed, or a port that cannot be
+        }
+      });
     }));
     return sent.reduce<number>((sum, one) => sum + one, 0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
   }
 
   close(): void {

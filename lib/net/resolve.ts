@@ -45,9 +45,8 @@ export async function resolve(
 ): Promise<Address[]> {
   const literal = host.replace(/^\[(.*)\]$/, "$1");
   const family = net.isIP(literal);
-  if (family !== 0) {
-    return [{ hostname: literal, family: family === 6 ? 6 : 4 }];
-  }
+  if (family === 4) return [{ hostname: literal, family }];
+  if (family === 6) return [canonical(literal)];
   let found: readonly Address[];
   try {
     found = await lookup(host);
@@ -67,6 +66,24 @@ export async function resolve(
     throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
   }
   return interleave(found).slice(0, MAX_ADDRESSES);
+}
+
+/**
+ * The one spelling that the system uses too: replies are matched by their sender's. IPv4
+ * in IPv6's clothes becomes plain IPv4.
+ */
+function canonical(literal: string): Address {
+  let hostname = literal;
+  try {
+    hostname = new URL(`http://[${literal}]/`).hostname.slice(1, -1);
+  } catch {
+    // With a zone, such as fe80::1%eth0, it is no part of a URL; take it as it is.
+  }
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname);
+  if (mapped === null) return { hostname, family: 6 };
+  const [high = 0, low = 0] = mapped.slice(1).map((word) => parseInt(word, 16));
+  const bytes = [high >> 8, high & 0xff, low >> 8, low & 0xff];
+  return { hostname: bytes.join("."), family: 4 };
 }
 
 function interleave(addresses: readonly Address[]): Address[] {

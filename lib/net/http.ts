@@ -1,0 +1,92 @@
+/**
+ * The little HTTP that a monitor needs: `/metrics` and `/healthz`.
+ *
+ * @module
+ */
+
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the monitor is told. */
+export interface Observability {
+  /** The body of `/metrics`. */
+  metrics(): string;
+  /** Why the server is not well, or `undefined` if it is. */
+  problem(): string | undefined;
+}
+
+/** A listening monitor port. */
+export interface MonitorServer {
+  /** Where it listens. */
+  readonly address: { readonly hostname: string; readonly port: number };
+  /** Stops it. */
+  close(): Promise<void>;
+}
+
+/** A monitor asks now and then; more connections than this are somebody else's. */
+const MAX_CONNECTIONS = 64;
+
+/**
+ * Listens for a monitor. Rejects with the system's error, such as `EADDRINUSE`.
+ *
+ * @param hostname Literal address.
+ * @param port Port, 0 for any.
+ * @param source What to tell.
+ */
+export async function openMonitor(
+  hostname: string,
+  port: number,
+  source: Observability,
+): Promise<MonitorServer> {
+  const server = http.createServer((request, response) => {
+    const reply = (status: number, body: string, type = "text/plain") => {
+      response.writeHead(status, {
+        "content-type": `${type}; charset=utf-8`,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      });
+      response.end(request.method === "HEAD" ? undefined : body);
+    };
+    try {
+      const { pathname } = new URL(request.url ?? "/", "http://localhost");
+      if (request.method !== "GET" && request.method !== "HEAD") {
+        return reply(405, "method not allowed\n");
+      }
+      switch (pathname) {
+        case "/metrics":
+          return reply(200, source.metrics(), "text/plain; version=0.0.4");
+        case "/healthz": {
+          const problem = source.problem();
+          return problem === undefined
+            ? reply(200, "ok\n")
+            : reply(503, `${problem}\n`);
+        }
+        default:
+          return reply(404, "not found\n");
+      }
+    } catch {
+      reply(400, "bad request\n");
+    }
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.headersTimeout = 5_000;
+  server.requestTimeout = 5_000;
+  server.keepAliveTimeout = 5_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, hostname, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  server.on("error", () => {});
+  const address = server.address() as AddressInfo;
+  return {
+    address: { hostname: address.address, port: address.port },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

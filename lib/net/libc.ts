@@ -1,0 +1,149 @@
+/**
+ * What is asked of the C library on Linux: the kernel's view of the clock, and the size of
+ * a socket's receive buffer. Every number here comes from a header that is named.
+ *
+ * Needs `--allow-ffi`. Layouts are those of 64-bit systems, the same in glibc and musl on
+ * x86-64 and arm64.
+ *
+ * @module
+ */
+
+import type { KernelClock } from "../clock_guard.ts";
+
+const NAMES = [
+  "libc.so.6", // glibc
+  `libc.musl-${globalThis.Deno?.build.arch}.so.1`,
+];
+
+const SYMBOLS = {
+  // <sys/timex.h>
+  adjtimex: { parameters: ["buffer"], result: "i32" },
+  // <sys/socket.h>
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  setsockopt: {
+    parameters: ["i32", "i32", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+} as const;
+
+type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/**
+ * Calls into the C library and lets go of it again: it is asked once a second at most.
+ *
+ * @returns What the call gives, or `undefined` on another system or without permission.
+ */
+function withLibc<T>(call: (libc: Libc) => T): T | undefined {
+  const deno = globalThis.Deno;
+  if (deno?.build.os !== "linux" || typeof deno.dlopen !== "function") {
+    return undefined;
+  }
+  // Asked for rather than tried: a missing permission must not become a prompt.
+  const { state } = deno.permissions.querySync({ name: "ffi" });
+  if (state !== "granted") return undefined;
+  for (const name of NAMES) {
+    let library: Deno.DynamicLibrary<typeof SYMBOLS>;
+    try {
+      library = deno.dlopen(name, SYMBOLS);
+    } catch {
+      continue; // another C library
+    }
+    try {
+      return call(library.symbols);
+    } finally {
+      library.close();
+    }
+  }
+  return undefined;
+}
+
+// <sys/timex.h>: struct timex is 208 bytes; maxerror is a long at 24, status an int at 40.
+const TIMEX_BYTES = 208;
+const TIMEX_MAXERROR = 24;
+const TIMEX_STATUS = 40;
+const STA_INS = 0x10;
+const STA_DEL = 0x20;
+const STA_UNSYNC = 0x40;
+const TIME_OK = 0;
+const TIME_ERROR = 5;
+
+/**
+ * Reads the kernel's clock state. `modes` stays 0, so nothing is set and no privilege needed.
+ *
+ * @returns The state, or `undefined` where it cannot be known.
+ */
+export function readKernelClock(): KernelClock | undefined {
+  const timex = new Uint8Array(TIMEX_BYTES);
+  const state = withLibc((libc) => libc.adjtimex(timex));
+  if (state === undefined || state < 0) return undefined;
+  const view = new DataView(timex.buffer);
+  const status = view.getInt32(TIMEX_STATUS, true);
+  return {
+    synchronised: state !== TIME_ERROR && (status & STA_UNSYNC) === 0,
+    maxErrorMicros: view.getBigInt64(TIMEX_MAXERROR, true),
+    leap: (status & (STA_INS | STA_DEL)) !== 0 ||
+      (state !== TIME_OK && state !== TIME_ERROR),
+  };
+}
+
+// <asm-generic/socket.h>, the same on x86-64 and arm64.
+const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const SOCK_DGRAM = 2;
+// <netinet/in.h>: the port is at 2, in network order, in both families.
+const SOCKADDR_BYTES = 128;
+const SOCKADDR_PORT = 2;
+/** Sockets are looked for among the first file descriptors; servers open theirs early. */
+const MAX_FD = 256;
+
+/**
+ * Makes the receive buffer of this process's UDP sockets on a port larger. The runtime
+ * does not tell a socket's file descriptor, so it is found by its type and port.
+ *
+ * @param port Local port.
+ * @param bytes The size wanted.
+ * @returns The smallest size that the kernel gave, or `undefined` where none could be set.
+ */
+export function enlargeReceiveBuffer(
+  port: number,
+  bytes: number,
+): number | undefined {
+  return withLibc((libc) => {
+    let smallest: number | undefined;
+    for (let fd = 3; fd < MAX_FD; fd++) {
+      const isOurs = getOption(libc, fd, SO_TYPE) === SOCK_DGRAM &&
+        portOf(libc, fd) === port;
+      if (!isOurs) continue;
+      const value = Int32Array.of(bytes);
+      // The forced form is for administrators and goes beyond the system's limit.
+      if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) !== 0) {
+        libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4);
+      }
+      // The kernel doubles what it is told, for its own bookkeeping (man 7 socket).
+      const given = (getOption(libc, fd, SO_RCVBUF) ?? 0) / 2;
+      smallest = Math.min(smallest ?? given, given);
+    }
+    return smallest;
+  });
+}
+
+function getOption(libc: Libc, fd: number, option: number): number | undefined {
+  const value = new Int32Array(1);
+  const length = Uint32Array.of(4);
+  return libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0
+    ? value[0]
+    : undefined;
+}
+
+function portOf(libc: Libc, fd: number): number | undefined {
+  const address = new Uint8Array(SOCKADDR_BYTES);
+  const length = Uint32Array.of(SOCKADDR_BYTES);
+  if (libc.getsockname(fd, address, length) !== 0) return undefined;
+  return new DataView(address.buffer).getUint16(SOCKADDR_PORT, false);
+}

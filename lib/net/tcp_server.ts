@@ -1,0 +1,299 @@
+/**
+ * Roughtime over TCP for a server: many connections behind the same seam as a UDP socket.
+ * Everything a peer can make the server hold is bounded, in bytes and in time.
+ *
+ * @module
+ */
+
+import net from "node:net";
+import {
+  type Datagram,
+  formatAddress,
+  type PacketSocket,
+  type Peer,
+} from "./datagram.ts";
+import { PacketReader } from "./tcp.ts";
+
+/** Limits of a {@linkcode TcpServerSocket}. */
+export interface TcpLimits {
+  /** Longest message taken, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Connections at one time; more are closed as they come. */
+  readonly maxConnections: number;
+  /** Milliseconds that a connection may rest. */
+  readonly idleMs: number;
+  /** Milliseconds that a packet may take from its first byte to its last. */
+  readonly readMs: number;
+  /** Milliseconds that replies may wait for the peer to read. */
+  readonly writeMs: number;
+}
+
+/** What suits a public server. */
+export const TCP_LIMITS: TcpLimits = {
+  maxMessageBytes: 8192,
+  maxConnections: 4096,
+  idleMs: 10_000,
+  readMs: 5_000,
+  writeMs: 5_000,
+};
+
+/** Told of connections, for counting. */
+export interface TcpObserver {
+  accepted(): void;
+  rejected(): void;
+  aborted(): void;
+  completed(): void;
+}
+
+/** Requests of one connection that may wait for their answers before it is read further. */
+const MAX_OUTSTANDING = 64;
+
+/** Requests of all connections that may wait before none of them is read further. */
+const MAX_QUEUED = 1024;
+
+/** How often stalled connections are looked for. */
+const SWEEP_MS = 500;
+
+class Connection implements Peer {
+  readonly reader: PacketReader;
+  outstanding = 0;
+  ended = false;
+  aborted = false;
+  /** When the last packet was completed or answered. */
+  activeAt: number;
+  /** When the packet began that is not complete yet. */
+  partialSince: number | undefined;
+  /** When the peer stopped taking what is sent. */
+  blockedSince: number | undefined;
+  readonly socket: net.Socket;
+
+  constructor(socket: net.Socket, maxMessageBytes: number, now: number) {
+    this.socket = socket;
+    this.reader = new PacketReader(maxMessageBytes);
+    this.activeAt = now;
+  }
+
+  toString(): string {
+    const { remoteAddress = "?", remotePort = 0 } = this.socket;
+    return formatAddress(remoteAddress, remotePort);
+  }
+}
+
+/** A listening TCP port, seen as a source and sink of packets. */
+export class TcpServerSocket implements PacketSocket {
+  readonly transport = "tcp";
+  readonly address: { hostname: string; port: number };
+  readonly #server: net.Server;
+  readonly #limits: TcpLimits;
+  readonly #observer: TcpObserver | undefined;
+  readonly #maxBatch: number;
+  readonly #connections = new Set<Connection>();
+  readonly #paused = new Set<Connection>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #gone: Promise<void>;
+  #queue: Datagram[] = [];
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #closed = false;
+
+  private constructor(
+    server: net.Server,
+    limits: TcpLimits,
+    maxBatch: number,
+    observer: TcpObserver | undefined,
+  ) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#maxBatch = maxBatch;
+    this.#observer = observer;
+    const { address, port } = server.address() as net.AddressInfo;
+    this.address = { hostname: address, port };
+    server.on("connection", (socket) => this.#accept(socket));
+    server.on("error", () => {}); // such as running out of descriptors: try again
+    this.#gone = new Promise((resolve) =>
+      server.once("close", () => resolve())
+    );
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /**
+   * Listens. Rejects with the system's error, such as `EADDRINUSE`.
+   *
+   * @param options Where, and how many packets `receive()` gives at once.
+   * @param limits What peers may use up.
+   * @param observer Told of connections.
+   */
+  static async open(
+    options: { hostname: string; port: number; maxBatch: number },
+    limits: TcpLimits = TCP_LIMITS,
+    observer?: TcpObserver,
+  ): Promise<TcpServerSocket> {
+    const { hostname: host, port, maxBatch } = options;
+    // A peer may close its half after the last request and still read the answers.
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port, backlog: 1024 }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    return new TcpServerSocket(server, limits, maxBatch, observer);
+  }
+
+  async receive(): Promise<readonly Datagram[]> {
+    while (!this.#closed && !this.#stopped && this.#queue.length === 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#wake = undefined;
+    }
+    if (this.#closed) return [];
+    const batch = this.#queue.splice(0, this.#maxBatch);
+    if (this.#queue.length < MAX_QUEUED / 2) {
+      for (const connection of this.#paused) this.#resume(connection);
+    }
+    return batch;
+  }
+
+  send(batch: readonly Datagram[]): Promise<number> {
+    let sent = 0;
+    for (const { bytes, peer } of batch) {
+      const connection = peer as Connection;
+      if (!this.#connections.has(connection)) continue;
+      const free = connection.socket.write(bytes);
+      if (!free) connection.blockedSince ??= performance.now();
+      sent++;
+    }
+    return Promise.resolve(sent);
+  }
+
+  settle(batch: readonly Datagram[]): void {
+    const now = performance.now();
+    for (const { peer } of batch) {
+      const connection = peer as Connection;
+      connection.outstanding--;
+      connection.activeAt = now;
+      if (connection.ended && connection.outstanding === 0) {
+        connection.socket.end();
+      } else this.#resume(connection);
+    }
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#server.close();
+    for (const { socket } of this.#connections) socket.pause();
+    this.#wake?.();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.stop();
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    // What was answered is on its way; whoever does not read it by then loses it.
+    for (const { socket } of this.#connections) {
+      socket.end();
+      socket.destroySoon();
+    }
+    this.#wake?.();
+  }
+
+  /** Settles when the port and all connections are closed. */
+  get closed(): Promise<void> {
+    return this.#gone;
+  }
+
+  #accept(socket: net.Socket): void {
+    if (
+      this.#stopped || this.#connections.size >= this.#limits.maxConnections
+    ) {
+      socket.on("error", () => {});
+      socket.destroy();
+      this.#observer?.rejected();
+      return;
+    }
+    this.#observer?.accepted();
+    const connection = new Connection(
+      socket,
+      this.#limits.maxMessageBytes,
+      performance.now(),
+    );
+    this.#connections.add(connection);
+    socket.on("data", (chunk: Uint8Array) => this.#take(connection, chunk));
+    socket.on("drain", () => {
+      connection.blockedSince = undefined;
+      this.#resume(connection);
+    });
+    socket.on("end", () => {
+      connection.ended = true;
+      if (connection.outstanding === 0) socket.end();
+    });
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      this.#connections.delete(connection);
+      this.#paused.delete(connection);
+      this.#observer?.completed();
+    });
+  }
+
+  #take(connection: Connection, chunk: Uint8Array): void {
+    const { reader } = connection;
+    const now = performance.now();
+    const packets = reader.push(chunk);
+    if (reader.broken) return this.#abort(connection);
+    if (packets.length > 0) {
+      connection.activeAt = now;
+      connection.partialSince = undefined;
+    }
+    // Counted from the first byte: one that sends a byte a second must not go on forever.
+    connection.partialSince = reader.partial
+      ? connection.partialSince ?? now
+      : undefined;
+    for (const bytes of packets) {
+      connection.outstanding++;
+      this.#queue.push({ bytes, peer: connection });
+    }
+    if (this.#overloaded(connection)) {
+      this.#paused.add(connection);
+      connection.socket.pause();
+    }
+    if (packets.length > 0) this.#wake?.();
+  }
+
+  #overloaded(connection: Connection): boolean {
+    return connection.outstanding >= MAX_OUTSTANDING ||
+      connection.blockedSince !== undefined ||
+      this.#queue.length >= MAX_QUEUED;
+  }
+
+  #resume(connection: Connection): void {
+    if (this.#stopped || !this.#paused.has(connection)) return;
+    if (this.#overloaded(connection)) return;
+    this.#paused.delete(connection);
+    connection.socket.resume();
+  }
+
+  #abort(connection: Connection): void {
+    if (connection.aborted) return;
+    connection.aborted = true;
+    this.#observer?.aborted();
+    connection.socket.destroy();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    const { idleMs, readMs, writeMs } = this.#limits;
+    for (const connection of this.#connections) {
+      const { partialSince, blockedSince, activeAt, outstanding } = connection;
+      // While it is not being read, that a packet is incomplete is not the peer's fault.
+      const reading = !this.#paused.has(connection);
+      if (
+        (reading && partialSince !== undefined &&
+          now - partialSince > readMs) ||
+        (blockedSince !== undefined && now - blockedSince > writeMs) ||
+        (outstanding === 0 && now - activeAt > idleMs)
+      ) this.#abort(connection);
+    }
+  }
+}
