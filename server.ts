@@ -9,8 +9,9 @@
  * console.log("listening on port", running.address.port);
  * ```
  *
- * Limitations: one UDP socket on one thread. `Deno.listenDatagram` is used where the
- * application turned on `unstable: ["net"]`, `node:dgram` elsewhere.
+ * Limitations: one thread. `Deno.listenDatagram` is used where the application turned on
+ * `unstable: ["net"]`, `node:dgram` elsewhere. The system's clock can be asked, and receive
+ * buffers enlarged, only on Linux and with `--allow-ffi`.
  *
  * @module
  */
@@ -22,6 +23,7 @@ export type { Random } from "./lib/grease.ts";
 export { formatKey, parseKey } from "./lib/key_text.ts";
 export {
   type CertificateKind,
+  type Delegated,
   type Identity,
   Keyring,
   type KeyringOptions,
@@ -32,21 +34,44 @@ export type {
   Datagram,
   DatagramOptions,
   DatagramSocket,
+  PacketSocket,
   Peer,
 } from "./lib/net/datagram.ts";
+export type { ClockStatus, KernelClock } from "./lib/clock_guard.ts";
+export type {
+  PacketCounters,
+  ServerCounters,
+  Transport,
+} from "./lib/counters.ts";
 export {
-  DROP_REASONS,
-  type DropReason,
+  createDelegation,
+  type CreateDelegationOptions,
+  type DelegationResult,
+  parseDelegation,
+} from "./lib/delegation.ts";
+export { DROP_REASONS, type DropReason } from "./lib/drop_reason.ts";
+export { type Gauges, renderMetrics } from "./lib/metrics.ts";
+export {
+  type BatchOptions,
   type Moment,
   type Outcome,
   Responder,
   type ResponderOptions,
 } from "./lib/responder.ts";
+export type { ParsedRequest } from "./lib/request.ts";
+export type { Message } from "./lib/message.ts";
+export type { EventSink, ServerEvent } from "./lib/server_event.ts";
+export type { TcpLimits } from "./lib/net/tcp_server.ts";
 export {
   DEFAULT_PORT,
+  type ListenAddress,
   type RunningServer,
   serve,
   type ServeOptions,
-  type ServerCounters,
 } from "./lib/serve.ts";
-export { Server, type ServerOptions } from "./lib/server.ts";
+export { Server } from "./lib/server.ts";
+export type {
+  HandleOptions,
+  ServerKeys,
+  ServerOptions,
+} from "./lib/server_options.ts";

@@ -23,7 +23,8 @@ import {
   type WireFault,
   type WireFaultCode,
 } from "../lib/rejection.ts";
-import { ANSWERABLE, DROP_REASONS, type DropReason } from "../lib/responder.ts";
+import { DROP_REASONS, type DropReason } from "../lib/drop_reason.ts";
+import { ANSWERABLE } from "../lib/responder.ts";
 import { TAG } from "../lib/tag.ts";
 import { bullets, page, paragraph, table } from "./_markdown.ts";
 
@@ -154,6 +155,7 @@ const SAMPLES: { readonly [C in RejectionCode]: Sample<C> } = {
   "version-unknown": { code: "version-unknown", version: 0xc0000000 },
   "version-misplaced": { code: "version-misplaced", version: 0x8000000b },
   "version-not-offered": { code: "version-not-offered", version: 0x8000000c },
+  "version-ambiguous": { code: "version-ambiguous", version: 0x8000000b },
   "versions-list": {
     code: "versions-list",
     document: "SREP",
@@ -195,16 +197,22 @@ const DROPS: Readonly<Record<DropReason, string>> = {
   "framing": "The frame announces another length than that of what follows.",
   "parse":
     "The message cannot be parsed, or a tag is missing or has a length that it cannot have.",
-  "type":
-    "TYPE is not 0, or is missing where the version demands it; or the packet is a reply.",
+  "type": "TYPE is not 0, or the packet is a reply.",
   "version":
-    "The list of versions breaks its rules, or names none that this server answers.",
+    "The list of versions breaks its rules, or names none that this server answers to such a request.",
   "nonce": "The nonce has a length that the version does not know.",
   "srv":
     "SRV names a key that is not this server's; or there is no SRV and the server has several keys.",
   "delegation":
     "The server's time lies outside the window for which its online key is certified.",
+  "clock":
+    "The system says that its clock may be off by more than the server is willing to claim.",
+  "refused":
+    "A server of your own making refused the request or withheld the reply.",
   "amplification": "The reply would be longer than the request.",
+  "queue": "More came in than can wait.",
+  "write":
+    "The system did not take the reply, or the connection it was for is gone.",
   "internal": "Signing failed, or something did that nobody foresaw.",
 };
 

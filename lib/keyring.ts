@@ -10,22 +10,30 @@
 import { equal } from "./bytes.ts";
 import { buildCertificate, type Spelling } from "./certificate.ts";
 import { createSigner, type Signer, srvOf } from "./crypto.ts";
-import {
-  type ContextKind,
-  type Dialect,
-  DIALECTS,
-  type TimeUnit,
-} from "./dialect.ts";
+import { type Dialect, DIALECTS, type TimeUnit } from "./dialect.ts";
 
 /** Which spelling of the contexts to sign version 1 with: the RFC's text, or the drafts'. */
 export type V1Context = "rfc" | "draft";
 
 /** What tells the certificates of one online key apart: context and layout of time. */
-export type CertificateKind = `${ContextKind}/${TimeUnit}`;
+export type CertificateKind = `${Spelling}/${TimeUnit}`;
 
-function certificateKind(dialect: Dialect): CertificateKind {
-  return `${dialect.context}/${dialect.time}`;
+/** The spelling a server signs with. */
+export function spellingOf(dialect: Dialect, v1Context: V1Context): Spelling {
+  return dialect.context === "rfc" && v1Context === "draft"
+    ? "plain"
+    : dialect.context;
 }
+
+/** Every kind of certificate that some dialect wants, however version 1 is spelt. */
+export const CERTIFICATE_KINDS: readonly CertificateKind[] = [
+  ...new Set(
+    Object.values(DIALECTS).flatMap((dialect): CertificateKind[] => [
+      `${spellingOf(dialect, "rfc")}/${dialect.time}`,
+      `${spellingOf(dialect, "draft")}/${dialect.time}`,
+    ]),
+  ),
+];
 
 /** An online key, its window, and the certificates that vouch for it. */
 export interface OnlineKey {
@@ -39,24 +47,20 @@ export interface OnlineKey {
   readonly certificates: ReadonlyMap<CertificateKind, Uint8Array>;
 }
 
-/** A long-term key as clients know it, and what signs for it now. */
-export interface Identity {
+/** An online key together with the long-term key that it signs for. */
+export interface Delegated {
   /** The long-term key, 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** What SRV says when this key is meant. */
-  readonly srv: Uint8Array;
-  /** Signs now. */
+  /** Signs for it. */
   readonly online: OnlineKey;
 }
 
-/** Options of {@linkcode certifyOnlineKey}. */
-export interface CertifyOptions {
-  /** MINT in microseconds since 1970. */
-  readonly notBeforeMicros: bigint;
-  /** MAXT in microseconds since 1970. */
-  readonly notAfterMicros: bigint;
-  /** See {@linkcode V1Context}. */
-  readonly v1Context: V1Context;
+/** A long-term key as clients know it, and what signs for it now. */
+export interface Identity extends Delegated {
+  /** What SRV says when this key is meant. */
+  readonly srv: Uint8Array;
+  /** Is the long-term key here, so that the online key can be renewed? */
+  readonly rooted: boolean;
 }
 
 /**
@@ -64,41 +68,35 @@ export interface CertifyOptions {
  *
  * @param longTerm Signs with the long-term key.
  * @param signer Holds the online key.
- * @param options The window.
+ * @param window From when to when it may sign, in microseconds since 1970.
  */
 export async function certifyOnlineKey(
   longTerm: Signer,
   signer: Signer,
-  options: CertifyOptions,
+  window: { readonly notBeforeMicros: bigint; readonly notAfterMicros: bigint },
 ): Promise<OnlineKey> {
-  const { notBeforeMicros, notAfterMicros, v1Context } = options;
+  const { notBeforeMicros, notAfterMicros } = window;
   const certificates = new Map<CertificateKind, Uint8Array>();
-  for (const dialect of Object.values(DIALECTS)) {
-    const kind = certificateKind(dialect);
-    if (certificates.has(kind)) continue;
+  for (const kind of CERTIFICATE_KINDS) {
+    const [spelling, time] = kind.split("/") as [Spelling, TimeUnit];
     const certificate = await buildCertificate(longTerm, {
       publicKey: signer.publicKey,
       notBeforeMicros,
       notAfterMicros,
-      time: dialect.time,
-      spelling: spellingOf(dialect, v1Context),
+      time,
+      spelling,
     });
     certificates.set(kind, certificate);
   }
   return { signer, notBeforeMicros, notAfterMicros, certificates };
 }
 
-/** The spelling a server signs with. */
-export function spellingOf(dialect: Dialect, v1Context: V1Context): Spelling {
-  return dialect.context === "rfc" && v1Context === "draft"
-    ? "plain"
-    : dialect.context;
-}
-
 /** Options of {@linkcode Keyring.create}. */
 export interface KeyringOptions {
-  /** Signers of the long-term keys, one at least. */
+  /** Signers of long-term keys. */
   readonly longTerm: readonly Signer[];
+  /** Online keys that were certified elsewhere, for long-term keys that are not here. */
+  readonly delegated?: readonly Delegated[] | undefined;
   /** The time now, in microseconds since 1970. */
   readonly nowMicros: bigint;
   /** How long an online key signs, in microseconds. */
@@ -135,13 +133,24 @@ export class Keyring {
    * @throws {RangeError} If there is no long-term key or no validity.
    */
   static async create(options: KeyringOptions): Promise<Keyring> {
-    if (options.longTerm.length === 0) {
+    const { longTerm, delegated = [], validityMicros, nowMicros } = options;
+    if (longTerm.length + delegated.length === 0) {
       throw new RangeError("Cannot create keyring: no long-term key");
     }
-    if (options.validityMicros <= 0n) {
+    if (validityMicros <= 0n) {
       throw new RangeError("Cannot create keyring: validity is not positive");
     }
-    return new Keyring(options, await delegateAll(options, options.nowMicros));
+    const identities = await Promise.all([
+      ...longTerm.map((signer) => certify(options, signer, nowMicros)),
+      ...delegated.map((one) => toIdentity(one, false)),
+    ]);
+    const keys = new Set(identities.map(({ publicKey }) => publicKey.join()));
+    if (keys.size !== identities.length) {
+      throw new RangeError(
+        "Cannot create keyring: a long-term key stands twice",
+      );
+    }
+    return new Keyring(options, identities);
   }
 
   /** Long-term keys, in the order given. */
@@ -163,23 +172,40 @@ export class Keyring {
   }
 
   /**
-   * Replaces the online keys when less than an eighth of their window is left, or when the
-   * clock has gone to before it.
+   * Replaces online keys of which less than an eighth of the window is left, or when the
+   * clock has gone to before it. Only a long-term key that is here can do so.
    *
    * @param nowMicros The time now, in microseconds since 1970.
-   * @returns Were they replaced?
+   * @returns How many were replaced.
    */
-  async renew(nowMicros: bigint): Promise<boolean> {
+  async renew(nowMicros: bigint): Promise<number> {
     const reserve = this.#options.validityMicros / 8n;
-    const fresh = this.#identities.every(({ online }) =>
-      nowMicros >= online.notBeforeMicros &&
-      nowMicros < online.notAfterMicros - reserve
+    const stale = this.#identities.filter(({ online, rooted }) =>
+      rooted && (nowMicros < online.notBeforeMicros ||
+        nowMicros >= online.notAfterMicros - reserve)
     );
-    if (fresh) return false;
-    const old = this.#identities;
-    this.#identities = await delegateAll(this.#options, nowMicros);
-    for (const { online } of old) online.signer.destroy?.();
-    return true;
+    if (stale.length === 0) return 0;
+    const renewed = new Map<Identity, Identity>();
+    for (const old of stale) {
+      const longTerm = this.#options.longTerm.find(({ publicKey }) =>
+        equal(publicKey, old.publicKey)
+      ) as Signer;
+      renewed.set(old, await certify(this.#options, longTerm, nowMicros));
+    }
+    this.#identities = this.#identities.map((one) => renewed.get(one) ?? one);
+    for (const { online } of stale) online.signer.destroy?.();
+    return stale.length;
+  }
+
+  /** The earliest end of any online key's window, in microseconds since 1970. */
+  get notAfterMicros(): bigint {
+    return this.#identities.map(({ online }) => online.notAfterMicros)
+      .reduce((a, b) => a < b ? a : b);
+  }
+
+  /** Is there a key that cannot be renewed here, but has to be delegated anew elsewhere? */
+  get delegated(): boolean {
+    return this.#identities.some(({ rooted }) => !rooted);
   }
 
   /**
@@ -191,31 +217,33 @@ export class Keyring {
   certificateFor(identity: Identity, dialect: Dialect): Uint8Array {
     // certifyOnlineKey() has made one for every row of the table.
     return identity.online.certificates.get(
-      certificateKind(dialect),
+      `${spellingOf(dialect, this.v1Context)}/${dialect.time}`,
     ) as Uint8Array;
   }
 }
 
-async function delegateAll(
+function toIdentity(
+  { publicKey, online }: Delegated,
+  rooted: boolean,
+): Identity {
+  return { publicKey, srv: srvOf(publicKey), online, rooted };
+}
+
+async function certify(
   options: KeyringOptions,
+  longTerm: Signer,
   nowMicros: bigint,
-): Promise<Identity[]> {
-  const { validityMicros, v1Context } = options;
+): Promise<Identity> {
+  const { validityMicros } = options;
   const backdate = validityMicros < BACKDATE_MICROS
     ? validityMicros
     : BACKDATE_MICROS;
-  const identities: Identity[] = [];
-  for (const longTerm of options.longTerm) {
-    const seed = options.random(32);
-    const signer = createSigner(seed);
-    seed.fill(0);
-    const online = await certifyOnlineKey(longTerm, signer, {
-      notBeforeMicros: nowMicros - backdate,
-      notAfterMicros: nowMicros + validityMicros,
-      v1Context,
-    });
-    const { publicKey } = longTerm;
-    identities.push({ publicKey, srv: srvOf(publicKey), online });
-  }
-  return identities;
+  const seed = options.random(32);
+  const signer = createSigner(seed);
+  seed.fill(0);
+  const online = await certifyOnlineKey(longTerm, signer, {
+    notBeforeMicros: nowMicros - backdate,
+    notAfterMicros: nowMicros + validityMicros,
+  });
+  return toIdentity({ publicKey: longTerm.publicKey, online }, true);
 }

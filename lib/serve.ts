@@ -5,38 +5,47 @@
  * @module
  */
 
+import type { PacketCounters, ServerCounters } from "./counters.ts";
 import { ServerError } from "./errors.ts";
 import {
   type Datagram,
   type DatagramOptions,
   type DatagramSocket,
   formatAddress,
+  type PacketSocket,
 } from "./net/datagram.ts";
+import { enlargeReceiveBuffer } from "./net/libc.ts";
+import {
+  TCP_LIMITS,
+  type TcpLimits,
+  type TcpObserver,
+  TcpServerSocket,
+} from "./net/tcp_server.ts";
 import { openUdp } from "./net/udp.ts";
-import { DROP_REASONS, type DropReason } from "./responder.ts";
 import type { Server } from "./server.ts";
+import type { EventSink } from "./server_event.ts";
 
 /** Port of the servers in use today; RFC 10049 registers 5319. */
 export const DEFAULT_PORT = 2002;
 
-/** What a running server has done so far. */
-export interface ServerCounters {
-  /** Datagrams that came in. */
-  received: number;
-  /** Replies that the system took. */
-  answered: number;
-  /** Replies that the system refused to send. */
-  sendFailures: number;
-  /** Requests that got no reply, by reason. */
-  readonly dropped: Record<DropReason, number>;
+/** Most packets answered in one go. */
+const DEFAULT_BATCH = 64;
+
+/** An address to listen on. */
+export interface ListenAddress {
+  /** Literal address; `::` takes IPv4 as well where the system lets it. */
+  readonly hostname: string;
+  /** Port, 0 for any. */
+  readonly port: number;
 }
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions {
   /**
-   * Literal address to listen on.
+   * Literal address to listen on. By default all of them, IPv6 and IPv4; only IPv4 where
+   * the system has no IPv6.
    *
-   * @default {"0.0.0.0"}
+   * @default {"::"}
    */
   readonly hostname?: string | undefined;
   /**
@@ -45,11 +54,33 @@ export interface ServeOptions {
    * @default {2002}
    */
   readonly port?: number | undefined;
+  /** Addresses to listen on, instead of `hostname` and `port`. */
+  readonly listen?: readonly ListenAddress[] | undefined;
+  /**
+   * Serve on TCP too, on the same ports?
+   *
+   * @default {true}
+   */
+  readonly tcp?: boolean | undefined;
+  /** What TCP peers may use up; what is left out has the value of a public server. */
+  readonly tcpLimits?: Partial<TcpLimits> | undefined;
+  /**
+   * Receive buffer to ask the system for, in bytes.
+   *
+   * @default {8388608}
+   */
+  readonly receiveBufferBytes?: number | undefined;
   /** Shuts the server down when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Most datagrams answered in one go. */
+  /**
+   * Most packets answered in one go.
+   *
+   * @default {64}
+   */
   readonly maxBatch?: number | undefined;
-  /** Opens the socket; for tests and other backends. */
+  /** Told what an operator should know. */
+  readonly onEvent?: EventSink | undefined;
+  /** Opens UDP sockets; for tests and other backends. */
   readonly open?:
     | ((options: DatagramOptions) => Promise<DatagramSocket>)
     | undefined;
@@ -57,18 +88,20 @@ export interface ServeOptions {
 
 /** A server on the network. */
 export interface RunningServer extends AsyncDisposable {
-  /** Where it listens. */
-  readonly address: { readonly hostname: string; readonly port: number };
-  /** What it has done so far; these numbers only grow. */
-  readonly counters: Readonly<ServerCounters>;
+  /** Where it listens first. */
+  readonly address: ListenAddress;
+  /** What the server has done so far: `server.counters`. */
+  readonly counters: ServerCounters;
+  /** Everywhere it listens. */
+  readonly addresses: readonly ListenAddress[];
   /** Settles when it has stopped. */
   readonly finished: Promise<void>;
-  /** Stops it after the batch that is being answered. */
+  /** Stops it after the batches that are being answered. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Serves on UDP until shut down.
+ * Serves on UDP and TCP until shut down.
  *
  * @example
  * ```ts
@@ -81,73 +114,206 @@ export interface RunningServer extends AsyncDisposable {
  *
  * @param server Answers the requests.
  * @param options Where to listen.
- * @returns The running server, once it listens.
- * @throws {ServerError} With code `bind` if the address cannot be had.
+ * @returns The running server, once it listens everywhere.
+ * @throws {ServerError} With code `bind` if an address cannot be had.
  */
 export async function serve(
   server: Server,
   options: ServeOptions = {},
 ): Promise<RunningServer> {
-  const { hostname = "0.0.0.0", port = DEFAULT_PORT, maxBatch = 64 } = options;
-  let socket: DatagramSocket;
-  try {
-    socket = await (options.open ?? openUdp)({ hostname, port, maxBatch });
-  } catch (cause) {
-    throw new ServerError(
-      "bind",
-      `Cannot listen on ${formatAddress(hostname, port)}: ${
-        cause instanceof Error ? cause.message : cause
-      }`,
-      { cause },
-    );
+  const { maxBatch = DEFAULT_BATCH } = options;
+  if (!Number.isInteger(maxBatch) || maxBatch < 1) {
+    throw new ServerError("config", `Cannot take batches of ${maxBatch}`);
   }
-  const counters: ServerCounters = {
-    received: 0,
-    answered: 0,
-    sendFailures: 0,
-    dropped: Object.fromEntries(
-      DROP_REASONS.map((reason) => [reason, 0]),
-    ) as Record<DropReason, number>,
-  };
-  const finished = pump(server, socket, counters);
-  const close = () => socket.close();
+  const sockets: PacketSocket[] = [];
+  const closeAll = () => sockets.forEach((socket) => socket.close());
+  try {
+    for (const address of await wanted(options)) {
+      sockets.push(...await openPair(server, address, options));
+    }
+  } catch (error) {
+    closeAll();
+    await Promise.all(sockets.map(closed));
+    throw error;
+  }
+  enlargeBuffers(sockets, options);
+  for (const { transport, address } of sockets) {
+    options.onEvent?.({
+      kind: "listening",
+      transport,
+      address: formatAddress(address.hostname, address.port),
+    });
+  }
+  const stopAll = () => sockets.forEach((socket) => socket.stop());
   const { signal } = options;
-  signal?.addEventListener("abort", close, { once: true });
-  if (signal?.aborted) close();
-  finished.then(() => signal?.removeEventListener("abort", close));
+  const finished = Promise.all(sockets.map(async (socket) => {
+    await pump(server, socket, options.onEvent);
+    socket.close();
+    await closed(socket);
+  })).then(() => signal?.removeEventListener("abort", stopAll));
+  signal?.addEventListener("abort", stopAll, { once: true });
+  if (signal?.aborted) stopAll();
   const shutdown = async () => {
-    close();
+    stopAll();
     await finished;
   };
+  const addresses = sockets.filter(({ transport }) => transport === "udp")
+    .map(({ address }) => address);
   return {
-    address: socket.address,
-    counters,
+    address: addresses[0] as ListenAddress,
+    counters: server.counters,
+    addresses,
     finished,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };
 }
 
+async function closed(socket: PacketSocket): Promise<void> {
+  if (socket instanceof TcpServerSocket) await socket.closed;
+}
+
+/** The addresses asked for; without any, all of the machine's. */
+async function wanted(
+  options: ServeOptions,
+): Promise<readonly ListenAddress[]> {
+  if (options.listen) return options.listen;
+  const { hostname, port = DEFAULT_PORT } = options;
+  if (hostname !== undefined) return [{ hostname, port }];
+  const all = options.open !== undefined || await hasIpv6();
+  return [{ hostname: all ? "::" : "0.0.0.0", port }];
+}
+
+async function hasIpv6(): Promise<boolean> {
+  try {
+    (await openUdp({ hostname: "::1", port: 0, maxBatch: 1 })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** How often another port is tried when any will do and TCP has not got the one of UDP. */
+const PORT_TRIES = 8;
+
+async function openPair(
+  server: Server,
+  { hostname, port }: ListenAddress,
+  options: ServeOptions,
+): Promise<PacketSocket[]> {
+  const { maxBatch = DEFAULT_BATCH, tcp = true, open = openUdp } = options;
+  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
+  for (let tries = 1;; tries++) {
+    let udp: DatagramSocket | undefined;
+    try {
+      udp = await open({ hostname, port, maxBatch });
+      if (!tcp) return [udp];
+      const same = { hostname, port: udp.address.port, maxBatch };
+      const observer = observe(server);
+      return [udp, await TcpServerSocket.open(same, limits, observer)];
+    } catch (cause) {
+      udp?.close();
+      if (udp && port === 0 && tries < PORT_TRIES) continue;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new ServerError(
+        "bind",
+        `Cannot listen on ${formatAddress(hostname, port)}: ${reason}`,
+        { cause },
+      );
+    }
+  }
+}
+
+function observe({ counters }: Server): TcpObserver {
+  return {
+    accepted: () => void counters.tcpAccepted++,
+    rejected: () => void counters.tcpRejected++,
+    aborted: () => void counters.tcpAborted++,
+    completed: () => void counters.tcpCompleted++,
+  };
+}
+
+/**
+ * Asks for a receive buffer that holds a burst. The system's default holds about a
+ * hundred requests, and what does not fit is lost without a trace.
+ */
+function enlargeBuffers(
+  sockets: readonly PacketSocket[],
+  { receiveBufferBytes = 8 << 20, onEvent }: ServeOptions,
+): void {
+  const ports = new Set(
+    sockets.filter(({ transport }) => transport === "udp")
+      .map(({ address }) => address.port),
+  );
+  for (const port of ports) {
+    const givenBytes = enlargeReceiveBuffer(port, receiveBufferBytes);
+    if (givenBytes === undefined || givenBytes < receiveBufferBytes) {
+      onEvent?.({
+        kind: "buffer-cut",
+        wantedBytes: receiveBufferBytes,
+        givenBytes,
+      });
+    }
+  }
+}
+
+/** Faults in a row after which a socket is taken to be beyond help. */
+const MAX_FAULTS = 100;
+
 async function pump(
   server: Server,
-  socket: DatagramSocket,
-  counters: ServerCounters,
+  socket: PacketSocket,
+  onEvent: EventSink | undefined,
 ): Promise<void> {
-  while (true) {
-    const batch = await socket.receive();
-    if (batch.length === 0) return;
-    counters.received += batch.length;
-    const outcomes = await server.handleBatch(batch.map(({ bytes }) => bytes));
-    const replies: Datagram[] = [];
+  const counters = server.counters[socket.transport];
+  for (let faults = 0; faults < MAX_FAULTS;) {
+    try {
+      const batch = await socket.receive();
+      if (batch.length === 0) return;
+      await answer(server, socket, batch, counters);
+      faults = 0;
+    } catch {
+      // Nothing in here is meant to throw. If it does all the same, go on.
+      faults++;
+      server.counters.panics++;
+      onEvent?.({ kind: "restarted", what: `${socket.transport} loop` });
+    }
+  }
+}
+
+async function answer(
+  server: Server,
+  socket: PacketSocket,
+  batch: readonly Datagram[],
+  counters: PacketCounters,
+): Promise<void> {
+  counters.received += batch.length;
+  let replies: Datagram[] = [];
+  let sent = 0;
+  let dropped = 0;
+  try {
+    const outcomes = await server.handleBatch(
+      batch.map(({ bytes }) => bytes),
+      { transport: socket.transport, peers: batch.map(({ peer }) => peer) },
+    );
     outcomes.forEach((outcome, i) => {
-      if ("drop" in outcome) counters.dropped[outcome.drop]++;
-      else {
+      if ("drop" in outcome) {
+        counters.dropped[outcome.drop]++;
+        dropped++;
+      } else {
         const { peer } = batch[i] as Datagram;
         replies.push({ bytes: outcome.reply, peer });
       }
     });
-    const sent = await socket.send(replies);
+    sent = await socket.send(replies);
+  } catch (error) {
+    replies = [];
+    throw error;
+  } finally {
+    // Every packet is counted once, also when something threw on the way.
     counters.answered += sent;
-    counters.sendFailures += replies.length - sent;
+    counters.dropped.write += replies.length - sent;
+    counters.dropped.internal += batch.length - dropped - replies.length;
+    socket.settle?.(batch);
   }
 }

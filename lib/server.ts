@@ -5,84 +5,48 @@
  * @module
  */
 
-import { createSigner, type Signer } from "./crypto.ts";
+import type { ClockStatus } from "./clock_guard.ts";
+import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
+import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
+import type { Signer } from "./crypto.ts";
+import type { DropReason } from "./drop_reason.ts";
 import { ServerError } from "./errors.ts";
-import { parseKey } from "./key_text.ts";
-import { Keyring, type V1Context } from "./keyring.ts";
-import { type Outcome, Responder, type ResponderOptions } from "./responder.ts";
+import { type Delegated, Keyring } from "./keyring.ts";
+import type { Peer } from "./net/datagram.ts";
+import { readKernelClock } from "./net/libc.ts";
+import type { ParsedRequest } from "./request.ts";
+import { type Moment, type Outcome, Responder } from "./responder.ts";
+import type { ServerEvent } from "./server_event.ts";
+import {
+  type HandleOptions,
+  longTermSigners,
+  randomBytes,
+  secondsToMicros,
+  type ServerKeys,
+  type ServerOptions,
+} from "./server_options.ts";
 
-/** Options of {@linkcode Server.create}. */
-export interface ServerOptions extends Omit<ResponderOptions, "keyring"> {
-  /**
-   * Seed of the long-term key: 32 bytes, or text as `parseKey()` takes it. Without one, a
-   * key is made that nobody will know after a restart.
-   */
-  readonly privateKey?: Uint8Array | string | undefined;
-  /** Long-term keys that sign elsewhere, or several of them; instead of `privateKey`. */
-  readonly longTerm?: readonly Signer[] | undefined;
-  /**
-   * How far the server's clock may be off, in seconds. 3 is the least that a server should
-   * claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
-   *
-   * @default {3}
-   */
-  readonly radiusSeconds?: number | undefined;
-  /**
-   * How long an online key signs before it is replaced, in seconds.
-   *
-   * @default {3600}
-   */
-  readonly validitySeconds?: number | undefined;
-  /**
-   * How version 1's signature contexts are spelt.
-   *
-   * @default {"rfc"}
-   */
-  readonly v1Context?: V1Context | undefined;
-  /**
-   * Fraction of replies to spoil on purpose (RFC 10049, section 7).
-   *
-   * @default {0.001}
-   */
-  readonly greaseProbability?: number | undefined;
-}
+/** A long-term key that could not be used is not bothered again before this has passed. */
+const RETRY_MICROS = 10_000_000n;
 
-/** A number of seconds that is usable as a duration, in microseconds. */
-function secondsToMicros(name: string, seconds: number): bigint {
-  if (!Number.isFinite(seconds) || seconds <= 0 || seconds > 0xffffffff) {
-    throw new ServerError("config", `Cannot use ${name} of ${seconds} seconds`);
-  }
-  return BigInt(Math.round(seconds * 1_000_000));
-}
-
-function randomBytes(count: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(count));
-}
-
-function longTermSigners(options: ServerOptions): readonly Signer[] {
-  if (options.longTerm) return options.longTerm;
-  const { privateKey } = options;
-  const seed = privateKey === undefined
-    ? randomBytes(32)
-    : typeof privateKey === "string"
-    ? parseKey(privateKey)
-    : privateKey;
-  try {
-    return [createSigner(seed)];
-  } catch (cause) {
-    throw new ServerError("key", "Cannot use private key: it is not 32 bytes", {
-      cause,
-    });
-  }
-}
+/** With less than this left, the end of a delegation is announced; then at each halving. */
+const ENDING_MICROS = 7n * 86_400_000_000n;
 
 /** Answers requests; see {@linkcode Server.create}. */
 export class Server {
+  /** What the server has done so far; `serve()` counts here too. */
+  readonly counters: ServerCounters = createCounters();
   readonly #options: ServerOptions;
-  readonly #longTerm: readonly Signer[];
   readonly #radiusMicros: bigint;
+  readonly #maxRadiusMicros: bigint;
+  readonly #clock: ClockWatch;
+  #longTerm: readonly Signer[];
+  #delegated: readonly Delegated[];
   #keyring: Keyring | undefined;
   #responder: Responder | undefined;
+  #renewing: Promise<unknown> | undefined;
+  #announced = ENDING_MICROS;
+  #renewAfter = 0n;
 
   /**
    * For subclasses; use {@linkcode Server.create}, which also makes the keys.
@@ -92,7 +56,17 @@ export class Server {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#longTerm = longTermSigners(options);
-    this.#radiusMicros = secondsToMicros("radius", options.radiusSeconds ?? 3);
+    this.#delegated = options.delegated ?? [];
+    const { radiusSeconds = 3, maxRadiusSeconds = 30 } = options;
+    // RADI is a uint32, of microseconds in the older dialects.
+    const max = 0xffffffff / 1_000_000;
+    this.#radiusMicros = secondsToMicros("radius", radiusSeconds, max);
+    this.#maxRadiusMicros = secondsToMicros("radius", maxRadiusSeconds, max);
+    const { trustClock, readClock = readKernelClock } = options;
+    this.#clock = new ClockWatch(
+      trustClock ? () => undefined : readClock,
+      (event) => this.#tell(event),
+    );
   }
 
   /**
@@ -125,28 +99,81 @@ export class Server {
   }
 
   async #prepare(): Promise<Responder> {
-    const options = this.#options;
-    this.#keyring = await Keyring.create({
-      longTerm: this.#longTerm,
-      nowMicros: this.getTime(),
-      validityMicros: secondsToMicros(
-        "validity",
-        options.validitySeconds ?? 3600,
-      ),
-      random: randomBytes,
-      v1Context: options.v1Context ?? "rfc",
-    });
-    return this.#responder = new Responder({
-      random: Math.random,
-      ...options,
-      greaseProbability: options.greaseProbability ?? 0.001,
-      keyring: this.#keyring,
-    });
+    const { validitySeconds = 3600, v1Context = "rfc" } = this.#options;
+    let keyring: Keyring;
+    try {
+      keyring = await Keyring.create({
+        longTerm: this.#longTerm,
+        delegated: this.#delegated,
+        nowMicros: this.getTime(),
+        validityMicros: secondsToMicros("validity", validitySeconds),
+        random: randomBytes,
+        v1Context,
+      });
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new ServerError("key", cause.message, { cause });
+    }
+    this.#keyring = keyring;
+    return this.#responder = this.#createResponder(keyring);
+  }
+
+  #createResponder(keyring: Keyring): Responder {
+    try {
+      return new Responder({
+        random: Math.random,
+        ...this.#options,
+        greaseProbability: this.#options.greaseProbability ?? 0.001,
+        keyring,
+        onBatch: (version, size) => {
+          countBatch(this.counters, version, size);
+          this.#options.onBatch?.(version, size);
+        },
+        onSignerFailure: (error) => this.#panic(error),
+      });
+    } catch (cause) {
+      throw new ServerError("config", (cause as Error).message, { cause });
+    }
+  }
+
+  /**
+   * Replaces all keys while running. Batches that are being answered finish with the old
+   * ones. If the new keys are unusable, the old ones stay.
+   *
+   * @param keys What to sign with from now on.
+   * @throws {ServerError} If a key is unusable.
+   */
+  async replaceKeys(keys: ServerKeys): Promise<void> {
+    const old = { longTerm: this.#longTerm, delegated: this.#delegated };
+    const longTerm = longTermSigners(keys);
+    try {
+      this.#longTerm = longTerm;
+      this.#delegated = keys.delegated ?? [];
+      await this.#prepare();
+    } catch (error) {
+      this.#longTerm = old.longTerm;
+      this.#delegated = old.delegated;
+      throw error;
+    }
+    this.#announced = ENDING_MICROS;
+    this.counters.rotations++;
   }
 
   /** The long-term keys that clients need to know, 32 bytes each. */
   get publicKeys(): readonly Uint8Array[] {
-    return this.#longTerm.map(({ publicKey }) => publicKey);
+    return [...this.#longTerm, ...this.#delegated].map(({ publicKey }) =>
+      publicKey
+    );
+  }
+
+  /** When the first of the online keys ends, in microseconds since 1970. */
+  get notAfterMicros(): bigint | undefined {
+    return this.#keyring?.notAfterMicros;
+  }
+
+  /** How the clock is doing, as far as the system says. */
+  get clockStatus(): ClockStatus {
+    return this.#clock.status;
   }
 
   /**
@@ -159,7 +186,8 @@ export class Server {
   }
 
   /**
-   * How far {@linkcode getTime} may be off, in microseconds.
+   * How far {@linkcode getTime} may be off, in microseconds, if the system's clock is
+   * as good as it says. Override it to claim something else.
    *
    * @returns The configured radius.
    */
@@ -168,27 +196,140 @@ export class Server {
   }
 
   /**
-   * Answers a batch of datagrams. Whatever is in them, this does not throw.
+   * Decides whether a request that could be answered is to be. Override it to refuse some;
+   * a refused one is counted and, as all of them, gets no reply.
+   *
+   * @param _request The request as read.
+   * @param _peer Who sent it, where that is known.
+   * @returns Always `true`.
+   */
+  acceptRequest(_request: ParsedRequest, _peer: Peer | undefined): boolean {
+    return true;
+  }
+
+  /**
+   * Rewrites a reply before it is sent. Override it for tests, to see what clients do with
+   * broken ones. A reply longer than its request is not sent, whoever made it.
+   *
+   * @param reply The packet.
+   * @param _request The request it answers.
+   * @returns The packet to send instead, or `undefined` to send none.
+   */
+  rewriteReply(
+    reply: Uint8Array,
+    _request: ParsedRequest,
+  ): Uint8Array | undefined {
+    return reply;
+  }
+
+  /**
+   * Answers a batch of packets. Whatever is in them, this does not throw.
    *
    * @param packets As received; they are only read.
+   * @param options Where they came from.
    * @returns For each packet a reply, or the reason for which there is none.
    */
-  async handleBatch(packets: readonly Uint8Array[]): Promise<Outcome[]> {
+  async handleBatch(
+    packets: readonly Uint8Array[],
+    options: HandleOptions = {},
+  ): Promise<Outcome[]> {
+    const { transport, peers } = options;
     try {
       const responder = this.#responder ?? await this.#prepare();
-      const midpointMicros = this.getTime();
-      await this.#keyring?.renew(midpointMicros);
-      const radiusMicros = this.getRadius();
-      return await responder.respond(packets, { midpointMicros, radiusMicros });
-    } catch {
+      const moment = await this.#moment();
+      if (typeof moment === "string") {
+        return packets.map(() => ({ drop: moment }));
+      }
+      return await responder.respond(packets, moment, {
+        transport,
+        accept: (request, i) => this.acceptRequest(request, peers?.[i]),
+        rewrite: (reply, request) => this.rewriteReply(reply, request),
+      });
+    } catch (error) {
       // A fault nobody foresaw: it must cost the packet that causes it its answer, and
       // no other one.
-      if (packets.length <= 1) return packets.map(() => ({ drop: "internal" }));
+      if (packets.length <= 1) {
+        this.#panic(error);
+        return packets.map(() => ({ drop: "internal" }));
+      }
       const outcomes: Outcome[] = [];
-      for (const packet of packets) {
-        outcomes.push(...await this.handleBatch([packet]));
+      for (const [i, packet] of packets.entries()) {
+        const peer = peers?.[i];
+        outcomes.push(
+          ...await this.handleBatch([packet], {
+            transport,
+            peers: peer && [peer],
+          }),
+        );
       }
       return outcomes;
+    }
+  }
+
+  /**
+   * Looks after the keys and the clock as every batch does, for when there are none: an
+   * idle server should notice too that its delegation ends. Never fails.
+   */
+  async lookAfter(): Promise<void> {
+    try {
+      await this.#moment();
+    } catch (error) {
+      this.#panic(error);
+    }
+  }
+
+  /** The time to sign now, or why nothing may be signed. */
+  async #moment(): Promise<Moment | DropReason> {
+    const midpointMicros = this.getTime();
+    const monotonic = monotonicMicros();
+    if (this.#clock.checkSteps(midpointMicros, monotonic)) {
+      this.counters.clockSteps++;
+    }
+    await this.#renew(midpointMicros, monotonic);
+    const { status, radiusMicros } = this.#clock.judge({
+      radiusMicros: this.getRadius(),
+      maxRadiusMicros: this.#maxRadiusMicros,
+    }, monotonic);
+    return status === "stopped" ? "clock" : { midpointMicros, radiusMicros };
+  }
+
+  /** One renewal at a time: batches of both transports come here side by side. */
+  async #renew(nowMicros: bigint, monotonic: bigint): Promise<void> {
+    const keyring = this.#keyring;
+    if (keyring === undefined) return;
+    if (monotonic >= this.#renewAfter) {
+      this.#renewing ??= keyring.renew(nowMicros).then((renewed) => {
+        if (renewed === 0) return;
+        this.counters.rotations += renewed;
+        const { notAfterMicros } = keyring;
+        this.#tell({ kind: "rotated", notAfterMicros });
+      }, (error) => {
+        // The key in use has an eighth of its window left in which to try again.
+        this.#renewAfter = monotonic + RETRY_MICROS;
+        this.#panic(error);
+      }).finally(() => this.#renewing = undefined);
+      await this.#renewing;
+    }
+    if (!keyring.delegated) return;
+    const left = keyring.notAfterMicros - nowMicros;
+    if (left >= this.#announced) return;
+    this.#announced = left / 2n;
+    this.#tell({
+      kind: "delegation-ending",
+      secondsLeft: Number(left / 1_000_000n),
+    });
+  }
+
+  #panic(error: unknown): void {
+    this.counters.panics++;
+    this.#tell({ kind: "panic", error });
+  }
+
+  #tell(event: ServerEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch {
+      // Whoever listens must not be able to stop the server.
     }
   }
 }

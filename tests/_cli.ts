@@ -12,7 +12,8 @@ import { main } from "../lib/cli/main.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { formatKey, parseKey } from "../lib/key_text.ts";
 import { serve } from "../lib/serve.ts";
-import { Server, type ServerOptions } from "../lib/server.ts";
+import { Server } from "../lib/server.ts";
+import type { ServerOptions } from "../lib/server_options.ts";
 
 /** What a command left behind. */
 export interface Ended {

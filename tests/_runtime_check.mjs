@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 // Run by Node and Bun from a folder that holds the sources and their dependencies.
 import { DIALECTS, sendRequest } from "../mod.ts";
 import { serve, Server } from "../server.ts";

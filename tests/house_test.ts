@@ -7,16 +7,19 @@ const DOORS = ["mod.ts", "server.ts", "verify.ts", "wire.ts", "cli.ts"];
 
 /** Which files make up a layer. An import goes to the same layer or to one before it. */
 const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
-  ["facts", /^lib\/(tag|dialect|rejection|errors)\.ts$/],
+  ["facts", /^lib\/(tag|dialect|rejection|drop_reason|errors)\.ts$/],
   ["bytes", /^lib\/(bytes|message|frame|timestamp|key_text)\.ts$/],
   ["maths", /^lib\/((crypto|merkle)\.ts|kernel\/.+)$/],
   ["documents", /^lib\/(field|request|certificate|response)\.ts$/],
   [
     "judgement",
-    /^lib\/(verify|chain|report|server_list|quorum|responder|grease|keyring)\.ts$/,
+    /^lib\/(verify|chain|report|server_list|quorum|responder|grease|keyring|delegation|clock_guard|counters|metrics|server_event)\.ts$/,
   ],
   ["sockets", /^lib\/net\/.+$/],
-  ["roles", /^lib\/(ask|client|ecosystem|clock|server|serve)\.ts$/],
+  [
+    "roles",
+    /^lib\/(ask|client|ecosystem|clock|clock_watch|server|server_options|serve)\.ts$/,
+  ],
   ["faces", /^(lib\/cli\/.+|[^/]+\.ts)$/],
 ];
 

@@ -7,7 +7,7 @@
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../dialect.ts";
 import { parseKey } from "../key_text.ts";
-import { DEFAULT_PORT } from "../serve.ts";
+import { DEFAULT_PORT, type ListenAddress } from "../serve.ts";
 import { UsageError } from "./exit_code.ts";
 
 /** A server as named on the command line. */
@@ -117,6 +117,44 @@ export function parseTimeout(text: string): number {
     );
   }
   return seconds;
+}
+
+/** Reads `HOST:PORT` to listen on; the host has to be a literal address. */
+export function parseListen(text: string): ListenAddress {
+  const match = /^\[([^\]]+)\]:(.*)$/.exec(text) ?? /^([^:]+):(.*)$/.exec(text);
+  const [, hostname = "", port = ""] = match ?? [];
+  if (net.isIP(hostname) === 0) {
+    throw new UsageError(
+      `cannot listen on "${text}"`,
+      "it takes an address and a port, such as 0.0.0.0:2002 or [::]:2002",
+    );
+  }
+  return { hostname, port: parseListenPort(port) };
+}
+
+/** Reads a whole number from 1 up. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || !(count >= 1 && count <= 1e9)) {
+    throw new UsageError(`cannot use "${text}" as a number of things`);
+  }
+  return count;
+}
+
+/** Reads a number of seconds, 0 for never. */
+export function parseInterval(text: string): number {
+  return text.trim() !== "" && Number(text) === 0 ? 0 : parseTimeout(text);
+}
+
+/** Reads a number of days for which a delegation may last. */
+export function parseDays(text: string): number {
+  const days = Number(text);
+  if (text.trim() === "" || !(days >= 0.001 && days <= 3660)) {
+    throw new UsageError(
+      `cannot use "${text}" as a number of days: 0.001 to 3660 are allowed`,
+    );
+  }
+  return days;
 }
 
 /** Reads a fraction of one. */

@@ -9,7 +9,11 @@ import config from "../../deno.json" with { type: "json" };
 import { DEFAULT_PORT } from "../serve.ts";
 import {
   parseChoice,
+  parseCount,
+  parseDays,
   parseFraction,
+  parseInterval,
+  parseListen,
   parseListenPort,
   parseSeconds,
   parseTimeout,
@@ -26,10 +30,20 @@ import { probe, type ProbeOptions } from "./probe.ts";
 import { PROBE_SCHEMA } from "./probe_report.ts";
 import { query, QUERY_SCHEMA, type QueryOptions } from "./query.ts";
 import {
+  DELEGATE_SCHEMA,
+  type DelegateOptions,
+  serverDelegate,
+} from "./server_delegate.ts";
+import {
   KEYGEN_SCHEMA,
   type KeygenOptions,
   serverKeygen,
 } from "./server_keygen.ts";
+import {
+  PUBKEY_SCHEMA,
+  type PubkeyOptions,
+  serverPubkey,
+} from "./server_pubkey.ts";
 import { type RunOptions, serverRun } from "./server_run.ts";
 
 /** A command that was recognised. */
@@ -79,8 +93,10 @@ export function buildProgram(output: Output, done: Done): Program {
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
   const server = program.command("server").description("run a server");
-  addServerRun(server, output, done, () => program.opts().verbose === true);
+  addServerRun(server, output, done);
   schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
+  schemas.set(addServerPubkey(server, output, done), PUBKEY_SCHEMA);
+  schemas.set(addServerDelegate(server, output, done), DELEGATE_SCHEMA);
   // Commander copies these settings only to commands that are added later.
   const settle = (command: Command) => {
     command.exitOverride().helpCommand(false).configureOutput({
@@ -163,61 +179,128 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     );
 }
 
-function addServerRun(
-  server: Command,
-  output: Output,
-  done: Done,
-  isVerbose: () => boolean,
-): Command {
+/** Gathers the values of an option that may be repeated. */
+function repeatable<T>(
+  read: (text: string) => T,
+): (text: string, before: readonly T[] | undefined) => T[] {
+  return (text, before) => [...(before ?? []), read(text)];
+}
+
+function addServerRun(server: Command, output: Output, done: Done): Command {
   const option = (flags: string, description: string): Option => {
-    const [long = ""] = /--[a-z-]+/.exec(flags) ?? [];
+    const [long = ""] = /--[a-z0-9-]+/.exec(flags) ?? [];
     const variable = RUN_VARIABLES[long];
     const note = variable === undefined ? "" : ` ${variableNote(variable)}`;
     return new Option(flags, description + note);
   };
-  return server.command("run")
-    .description("answer requests until stopped")
-    .addOption(
-      option("--host <address>", "address to listen on").default("0.0.0.0"),
+  const word = (text: string) => text;
+  const command = server.command("run")
+    .description("answer requests over UDP and TCP until stopped");
+  const options: readonly Option[] = [
+    option("--host <address>", "address to listen on; all of them without"),
+    option("-p, --port <port>", "port to listen on, 0 for any")
+      .default(DEFAULT_PORT).argParser(parseListenPort),
+    option("--listen <host:port>", "listen here too; may be repeated")
+      .argParser(repeatable(parseListen)),
+    option("--no-tcp", "UDP only"),
+    option("--max-connections <n>", "TCP connections at one time")
+      .default(4096).argParser(parseCount),
+    option(
+      "--private-key <key>",
+      `the key itself, for all to see in the list of processes; better in a file, or in ${
+        KEY_VARIABLES.join(" or ")
+      } from the environment or ${KEY_FILE}`,
+    ),
+    option(
+      "--key-file <file>",
+      "file with a long-term key; may be repeated, clients then say which they mean",
+    ).argParser(repeatable(word)),
+    option(
+      "--delegation <file>",
+      "file from 'server delegate', so that the long-term key is not here; may be repeated",
+    ).argParser(repeatable(word)),
+    option(
+      "--radius <seconds>",
+      "how far the clock may be off, rounding included",
     )
-    .addOption(
-      option("-p, --port <port>", "port to listen on, 0 for any")
-        .default(DEFAULT_PORT).argParser(parseListenPort),
-    )
-    .addOption(
-      option(
-        "--private-key <key>",
-        `the key itself, for all to see in the list of processes; better in ${
-          KEY_VARIABLES.join(" or ")
-        }, from the environment or ${KEY_FILE}`,
-      ),
-    )
-    .addOption(
-      option("--radius <seconds>", "how far the clock may be off")
-        .default(3).argParser(parseSeconds),
-    )
-    .addOption(
-      option("--validity-seconds <seconds>", "how long an online key signs")
-        .default(3600).argParser(parseSeconds),
-    )
-    .addOption(option("--no-grease", "spoil no replies on purpose"))
-    .addOption(
-      option("--grease-probability <fraction>", "fraction of replies to spoil")
-        .default(0.001).argParser(parseFraction),
-    )
-    .option(
+      .default(3).argParser(parseSeconds),
+    option(
+      "--max-radius <seconds>",
+      "fall silent when the system says that the clock may be off by more",
+    ).default(30).argParser(parseSeconds),
+    option("--trust-clock", "do not ask the system how its clock is"),
+    option("--validity-seconds <seconds>", "how long an online key signs")
+      .default(3600).argParser(parseSeconds),
+    option("--no-grease", "spoil no replies on purpose"),
+    option("--grease-probability <fraction>", "fraction of replies to spoil")
+      .default(0.001).argParser(parseFraction),
+    option(
       "--prefer-rfc",
       "answer 1 rather than 0x8000000c where both are offered",
+    ),
+    option("--v1-context <spelling>", "signature contexts of version 1")
+      .default("rfc").argParser(parseChoice(["rfc", "draft"])),
+    versionsOption("--versions", "answer these versions only"),
+    option("--metrics <host:port>", "serve /metrics and /healthz here")
+      .argParser(parseListen),
+    option(
+      "--stats-interval <seconds>",
+      "log the numbers so often, 0 for never",
     )
-    .addOption(
-      option("--v1-context <spelling>", "signature contexts of version 1")
-        .default("rfc").argParser(parseChoice(["rfc", "draft"])),
+      .default(60).argParser(parseInterval),
+    option("--log-format <format>", "text or json, on stderr")
+      .default("text").argParser(parseChoice(["text", "json"])),
+    option("--check-config", "say what would be served, and end"),
+  ];
+  for (const one of options) command.addOption(one);
+  return command
+    .addHelpText(
+      "after",
+      "\nSIGHUP reloads keys and delegations; SIGTERM and SIGINT finish what is being answered.",
     )
-    .addOption(versionsOption("--versions", "answer these versions only"))
-    .action(async (_options: RunOptions, command: Command) => {
+    .action(async () => {
       applyEnvironment(command, RUN_VARIABLES);
-      done(await serverRun(command.opts<RunOptions>(), isVerbose(), output));
+      done(await serverRun(command.opts<RunOptions>(), output));
     });
+}
+
+function addServerPubkey(
+  server: Command,
+  output: Output,
+  done: Done,
+): Command {
+  return server.command("pubkey")
+    .description("print the public key of a private one")
+    .argument(
+      "[file]",
+      `file with the key; else the environment or ${KEY_FILE}`,
+    )
+    .option("--json", "print one line of JSON")
+    .action(async (file: string | undefined, options: PubkeyOptions) =>
+      done(await serverPubkey(file, options, output))
+    );
+}
+
+function addServerDelegate(
+  server: Command,
+  output: Output,
+  done: Done,
+): Command {
+  return server.command("delegate")
+    .description(
+      "make an online key and certify it, where the long-term key is; run the server elsewhere",
+    )
+    .requiredOption("--key-file <file>", "file with the long-term key")
+    .addOption(
+      new Option("--days <days>", "how long it signs").default(30)
+        .argParser(parseDays),
+    )
+    .option("--out <file>", "file to write", "delegation.json")
+    .option("--force", "replace the file if it exists")
+    .option("--json", "print one line of JSON")
+    .action(async (options: DelegateOptions) =>
+      done(await serverDelegate(options, output))
+    );
 }
 
 function addServerKeygen(

@@ -1,14 +1,17 @@
 /**
- * Where a server's private key comes from, and where a new one goes.
+ * Where a server's keys come from: files, the environment, `.env`, delegations.
  *
  * @module
  */
 
 import { parse } from "dotenv";
-import { ServerError } from "../errors.ts";
-import { formatKey } from "../key_text.ts";
+import { createSigner, type Signer } from "../crypto.ts";
+import { parseDelegation } from "../delegation.ts";
+import { formatKey, parseKey } from "../key_text.ts";
+import type { Delegated } from "../keyring.ts";
 import { UsageError } from "./exit_code.ts";
-import { systemMessage } from "./failure.ts";
+import { messageOf } from "./failure.ts";
+import { readSecret } from "./secret_file.ts";
 
 /** Environment variables that hold the key, the first one set wins. */
 export const KEY_VARIABLES: readonly string[] = [
@@ -19,123 +22,123 @@ export const KEY_VARIABLES: readonly string[] = [
 /** The file that `keygen` writes and `run` reads, in the working folder. */
 export const KEY_FILE = ".env";
 
-/** A key and where it was found, for messages. */
-export interface FoundKey {
-  /** The key as text. */
-  readonly text: string;
-  /** Such as `.env`. */
-  readonly source: string;
+/** Where the user said that keys are. */
+export interface KeyOptions {
+  /** The key itself. */
+  readonly privateKey?: string;
+  /** Files with long-term keys. */
+  readonly keyFile?: readonly string[];
+  /** Files with online keys that were certified elsewhere. */
+  readonly delegation?: readonly string[];
 }
 
-/** Looks in the environment, then in `.env`. */
-export async function findKey(): Promise<FoundKey | undefined> {
-  for (const name of KEY_VARIABLES) {
-    const text = Deno.env.get(name);
-    if (text) return { text, source: name };
-  }
-  let content: string;
-  let mode: number | null;
+/** A key that was read, and from where. */
+export interface Sourced<T> {
+  /** The key. */
+  readonly key: T;
+  /** Such as `.env`. */
+  readonly source: string;
+  /** Is the source a file? */
+  readonly isFile: boolean;
+}
+
+/** The keys to serve with. */
+export interface LoadedKeys {
+  /** Long-term keys. */
+  readonly longTerm: readonly Sourced<Signer>[];
+  /** Delegations. */
+  readonly delegated: readonly Sourced<Delegated>[];
+}
+
+/** The text that is written to a key file; `.env` files look the same. */
+export function keyFileText(seed: Uint8Array): string {
+  return `${KEY_VARIABLES[1]}=${formatKey(seed)}\n`;
+}
+
+/** A key in the text of a file: alone, or as one of the variables. */
+function keyIn(text: string): string | undefined {
+  const values = parse(text);
+  for (const name of KEY_VARIABLES) if (values[name]) return values[name];
+  const alone = text.trim();
+  return alone === "" || /[\s=]./.test(alone) ? undefined : alone;
+}
+
+function toSigner(text: string, source: string): Signer {
+  let seed: Uint8Array;
   try {
-    const info = await Deno.stat(KEY_FILE);
-    // Reading a pipe would wait for ever.
-    if (!info.isFile) throw new UsageError(`${KEY_FILE} is not a file`);
-    ({ mode } = info);
-    content = await Deno.readTextFile(KEY_FILE);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    if (cause instanceof UsageError) throw cause;
-    throw new ServerError(
-      "key",
-      `Cannot read ${KEY_FILE}: ${systemMessage(cause)}`,
-      { cause },
+    seed = parseKey(text);
+  } catch (error) {
+    throw new UsageError(
+      `the private key from ${source} is unusable: ${
+        messageOf(error).replace(/^Cannot read key: /, "")
+      }`,
     );
   }
-  const values = parse(content);
-  for (const name of KEY_VARIABLES) {
-    const text = values[name];
-    if (!text) continue;
-    // Windows has no mode; there the folder's rights must do.
-    if (mode !== null && (mode & 0o077) !== 0) {
-      throw new UsageError(
-        `${KEY_FILE} holds a private key but others may read it`,
-        `chmod 600 ${KEY_FILE}`,
-      );
-    }
-    return { text, source: KEY_FILE };
-  }
-  return undefined;
+  const signer = createSigner(seed);
+  seed.fill(0);
+  return signer;
 }
 
 /**
- * Writes a new key to a file that only its owner may read. What is there already is left
- * alone; if it is to be replaced, then only where it is an ordinary file, not a link or a
- * device.
+ * Reads a long-term key from a file.
+ *
+ * @throws {UsageError} If the file is missing, readable by others, or holds no key.
  */
-export async function writeKey(
-  path: string,
-  seed: Uint8Array,
-  replace: boolean,
-): Promise<void> {
-  if (path === "") throw new UsageError("cannot use a file without a name");
-  const content = new TextEncoder().encode(
-    `${KEY_VARIABLES[1]}=${formatKey(seed)}\n`,
+export async function loadKeyFile(path: string): Promise<Signer> {
+  const text = await readSecret(path);
+  if (text === undefined) throw new UsageError(`there is no file ${path}`);
+  const key = keyIn(text);
+  if (key === undefined) throw new UsageError(`${path} holds no private key`);
+  return toSigner(key, path);
+}
+
+async function loadDelegation(path: string): Promise<Delegated> {
+  const text = await readSecret(path);
+  if (text === undefined) throw new UsageError(`there is no file ${path}`);
+  const result = await parseDelegation(text);
+  if (result.ok) return result.delegated;
+  throw new UsageError(`${path} is not a usable delegation: ${result.problem}`);
+}
+
+/** Looks in the environment, then in `.env`. */
+export async function findKey(): Promise<Sourced<Signer> | undefined> {
+  for (const name of KEY_VARIABLES) {
+    const text = Deno.env.get(name);
+    if (!text) continue;
+    return { key: toSigner(text, name), source: name, isFile: false };
+  }
+  // `.env` may be there for other reasons, and then anybody may read it.
+  const text = await readSecret(
+    KEY_FILE,
+    (content) => keyIn(content) !== undefined,
   );
-  try {
-    if (replace) await replaceFile(path, content);
-    else await createFile(path, content);
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    if (cause instanceof Deno.errors.AlreadyExists) {
-      throw new UsageError(
-        `${path} exists already`,
-        "name another file with --out, or replace it with --force",
-      );
-    }
-    throw new ServerError(
-      "key",
-      `Cannot write ${path}: ${systemMessage(cause)}`,
-      { cause },
-    );
-  } finally {
-    content.fill(0);
-  }
+  const found = text === undefined ? undefined : keyIn(text);
+  return found === undefined
+    ? undefined
+    : { key: toSigner(found, KEY_FILE), source: KEY_FILE, isFile: true };
 }
 
-/** Writes a file that must not be there yet, whole or not at all. */
-async function createFile(path: string, content: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, {
-    write: true,
-    createNew: true, // fails on a link too, wherever that leads
-    mode: 0o600,
-  });
-  try {
-    for (let rest = content; rest.length > 0;) {
-      rest = rest.subarray(await file.write(rest));
-    }
-    await file.sync();
-  } catch (error) {
-    await Deno.remove(path);
-    throw error;
+/**
+ * Reads all keys that the options name; without any, what the environment has. What was
+ * named excludes what was not, so that a delegated server never picks up a root key.
+ */
+export async function loadKeys(options: KeyOptions): Promise<LoadedKeys> {
+  const { privateKey, keyFile = [], delegation = [] } = options;
+  const longTerm: Sourced<Signer>[] = [];
+  if (privateKey !== undefined) {
+    const source = "--private-key";
+    longTerm.push({ key: toSigner(privateKey, source), source, isFile: false });
   }
-}
-
-/** Writes beside the old file and moves, so that half a key never stands there. */
-async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const old = await Deno.lstat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  });
-  if (old && !old.isFile) {
-    throw new UsageError(
-      `${path} is not an ordinary file, so it is not replaced`,
-    );
+  for (const source of keyFile) {
+    longTerm.push({ key: await loadKeyFile(source), source, isFile: true });
   }
-  const fresh = `${path}.${crypto.randomUUID()}.new`;
-  await createFile(fresh, content);
-  try {
-    await Deno.rename(fresh, path);
-  } catch (error) {
-    await Deno.remove(fresh);
-    throw error;
+  const delegated: Sourced<Delegated>[] = [];
+  for (const source of delegation) {
+    delegated.push({ key: await loadDelegation(source), source, isFile: true });
   }
+  if (longTerm.length + delegated.length === 0) {
+    const found = await findKey();
+    if (found) longTerm.push(found);
+  }
+  return { longTerm, delegated };
 }

@@ -8,8 +8,9 @@ import { createSigner } from "../crypto.ts";
 import { formatKey } from "../key_text.ts";
 import { DEFAULT_PORT } from "../serve.ts";
 import { EXIT } from "./exit_code.ts";
-import { writeKey } from "./key_source.ts";
+import { keyFileText } from "./key_source.ts";
 import { type Output, printable, printJson } from "./output.ts";
+import { writeSecret } from "./secret_file.ts";
 
 /** Options as commander gives them. */
 export interface KeygenOptions {
@@ -29,7 +30,7 @@ export async function serverKeygen(
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const { publicKey } = createSigner(seed);
   try {
-    await writeKey(options.out, seed, options.force ?? false);
+    await writeSecret(options.out, keyFileText(seed), options.force ?? false);
   } finally {
     seed.fill(0);
   }

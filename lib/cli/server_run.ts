@@ -4,89 +4,122 @@
  * @module
  */
 
+import config from "../../deno.json" with { type: "json" };
 import { dialectFor } from "../dialect.ts";
-import { formatKey, parseKey } from "../key_text.ts";
+import { formatKey } from "../key_text.ts";
 import type { V1Context } from "../keyring.ts";
+import { renderMetrics } from "../metrics.ts";
 import { formatAddress } from "../net/datagram.ts";
-import { serve } from "../serve.ts";
+import { type MonitorServer, openMonitor } from "../net/http.ts";
+import { openNotifier } from "../net/notify.ts";
+import { ServerError } from "../errors.ts";
+import { type ListenAddress, serve, type ServeOptions } from "../serve.ts";
 import { Server } from "../server.ts";
 import type { NamedVersion } from "./arguments.ts";
-import { EXIT, UsageError } from "./exit_code.ts";
-import { messageOf } from "./failure.ts";
-import { findKey, type FoundKey } from "./key_source.ts";
+import { logEvents, logStats } from "./event_log.ts";
+import { EXIT } from "./exit_code.ts";
+import { systemMessage } from "./failure.ts";
+import { type KeyOptions, type LoadedKeys, loadKeys } from "./key_source.ts";
+import { KeyWatch, toServerKeys } from "./key_watch.ts";
+import { Log, type LogFormat } from "./log.ts";
 import { type Output, printable } from "./output.ts";
+import { onReload, onTermination } from "./signals.ts";
 
 /** Options as commander gives them. */
-export interface RunOptions {
-  readonly host: string;
+export interface RunOptions extends KeyOptions {
+  readonly host?: string;
   readonly port: number;
-  readonly privateKey?: string;
+  readonly listen?: readonly ListenAddress[];
+  readonly tcp: boolean;
+  readonly maxConnections: number;
   readonly radius: number;
+  readonly maxRadius: number;
+  readonly trustClock?: boolean;
   readonly validitySeconds: number;
   readonly grease: boolean;
   readonly greaseProbability: number;
   readonly preferRfc?: boolean;
   readonly v1Context: V1Context;
   readonly versions?: readonly NamedVersion[];
+  readonly metrics?: ListenAddress;
+  readonly statsInterval: number;
+  readonly logFormat: LogFormat;
+  readonly checkConfig?: boolean;
 }
+
+/** How often files are looked at. */
+const WATCH_MS = 5_000;
 
 /** Runs the command. */
 export async function serverRun(
   options: RunOptions,
-  verbose: boolean,
   output: Output,
 ): Promise<number> {
-  const found = options.privateKey === undefined
-    ? await findKey()
-    : { text: options.privateKey, source: "--private-key" };
-  const server = await Server.create({
-    privateKey: found && readKey(found),
+  const log = new Log((line) => output.err(line), options.logFormat);
+  const keys = await loadKeys(options);
+  const server = await createServer(options, keys, log);
+  if (options.checkConfig) {
+    describe(server, options, keys, output);
+    return EXIT.ok;
+  }
+  const stop = new AbortController();
+  const cleanups: (() => unknown)[] = [onTermination(() => stop.abort())];
+  try {
+    const running = await serve(server, {
+      ...listenOptions(options),
+      signal: stop.signal,
+      onEvent: logEvents(log),
+    });
+    cleanups.push(() => running.shutdown());
+    const watch = await KeyWatch.start(options, server, keys, log);
+    await server.lookAfter();
+    cleanups.push(
+      ...every(WATCH_MS, () => server.lookAfter()),
+      ...every(WATCH_MS, () => watch.check()),
+      ...every(
+        options.statsInterval * 1000,
+        () => logStats(log, server.counters),
+      ),
+      onReload(() => void watch.reload()),
+    );
+    if (options.metrics) {
+      const monitor = await startMonitor(options.metrics, server, watch);
+      cleanups.push(() => monitor.close());
+      const { hostname, port } = monitor.address;
+      const address = formatAddress(hostname, port);
+      log.log("info", "monitor listening", { address });
+    }
+    announce(server, running.addresses, keys, output);
+    const notifier = startNotifier(cleanups);
+    await notifier?.notify("READY=1");
+    await running.finished;
+    await notifier?.notify("STOPPING=1");
+    logStats(log, server.counters);
+    output.out("Server stopped.");
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  }
+  return EXIT.ok;
+}
+
+async function createServer(
+  options: RunOptions,
+  keys: LoadedKeys,
+  log: Log,
+): Promise<Server> {
+  const found = keys.longTerm.length + keys.delegated.length > 0;
+  return await Server.create({
+    ...(found ? toServerKeys(keys) : {}),
     radiusSeconds: options.radius,
+    maxRadiusSeconds: Math.max(options.maxRadius, options.radius),
+    trustClock: options.trustClock,
     validitySeconds: options.validitySeconds,
     greaseProbability: options.grease ? options.greaseProbability : 0,
     preferRfc: options.preferRfc,
     v1Context: options.v1Context,
     versions: options.versions && numbersOf(options.versions),
+    onEvent: logEvents(log),
   });
-  const stop = new AbortController();
-  const forget = onTermination(() => stop.abort());
-  try {
-    const running = await serve(server, {
-      hostname: options.host.replace(/^\[(.*)\]$/, "$1"),
-      port: options.port,
-      signal: stop.signal,
-    });
-    if (found === undefined) warnAboutNewKey(output);
-    const { hostname, port } = running.address;
-    for (const publicKey of server.publicKeys) {
-      output.out(`Server public key (base64): ${formatKey(publicKey)}`);
-    }
-    output.out(
-      `Starting Roughtime server on ${
-        printable(formatAddress(hostname, port))
-      }`,
-    );
-    await running.finished;
-    if (verbose) {
-      output.err(`roughly: counters: ${JSON.stringify(running.counters)}`);
-    }
-    output.out("Server stopped.");
-  } finally {
-    forget();
-  }
-  return EXIT.ok;
-}
-
-function readKey({ text, source }: FoundKey): Uint8Array {
-  try {
-    return parseKey(text);
-  } catch (error) {
-    throw new UsageError(
-      `the private key from ${source} is unusable: ${
-        messageOf(error).replace(/^Cannot read key: /, "")
-      }`,
-    );
-  }
 }
 
 /** Numbers as a server lists them: known ones, once each, ascending. */
@@ -97,28 +130,127 @@ function numbersOf(versions: readonly NamedVersion[]): number[] {
   return [...new Set(numbers)].sort((a, b) => a - b);
 }
 
-function warnAboutNewKey(output: Output): void {
-  output.err(
-    "roughly: warning: no private key found, so this one is new and lost at the end",
-  );
-  output.err("roughly: hint: make one to keep with 'roughly server keygen'");
+function listenOptions(options: RunOptions): ServeOptions {
+  const { host, port, listen, tcp, maxConnections } = options;
+  const hostname = host?.replace(/^\[(.*)\]$/, "$1");
+  const both = [
+    ...(hostname === undefined ? [] : [{ hostname, port }]),
+    ...(listen ?? []),
+  ];
+  return {
+    port,
+    tcp,
+    tcpLimits: { maxConnections },
+    ...(both.length === 0 ? {} : { listen: both }),
+  };
 }
 
-/**
- * Calls back at the first SIGINT or SIGTERM; a second one ends the process at once, as it
- * does without us. Gives the way to forget it all.
- */
-function onTermination(callback: () => void): () => void {
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
-  const forget = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, listener);
-  };
-  const listener = () => {
-    forget();
-    callback();
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
-  return forget;
+function announce(
+  server: Server,
+  addresses: readonly ListenAddress[],
+  keys: LoadedKeys,
+  output: Output,
+): void {
+  if (keys.longTerm.length + keys.delegated.length === 0) {
+    output.err(
+      "roughly: warning: no private key found, so this one is new and lost at the end",
+    );
+    output.err("roughly: hint: make one to keep with 'roughly server keygen'");
+  }
+  for (const publicKey of server.publicKeys) {
+    output.out(`Server public key (base64): ${formatKey(publicKey)}`);
+  }
+  for (const { hostname, port } of addresses) {
+    const address = printable(formatAddress(hostname, port));
+    output.out(`Starting Roughtime server on ${address}`);
+  }
+}
+
+/** What `--check-config` prints: what would be served, and with which keys. */
+function describe(
+  server: Server,
+  options: RunOptions,
+  keys: LoadedKeys,
+  output: Output,
+): void {
+  for (const { key, source } of keys.longTerm) {
+    output.out(`Key: ${formatKey(key.publicKey)} from ${printable(source)}`);
+  }
+  for (const { key, source } of keys.delegated) {
+    const { publicKey, online } = key;
+    const left = Number(online.notAfterMicros - server.getTime()) / 8.64e10;
+    output.out(
+      `Delegation: ${formatKey(publicKey)} from ${printable(source)}, ${
+        left > 0 ? `${left.toFixed(1)} days left` : "ended"
+      }`,
+    );
+  }
+  if (keys.longTerm.length + keys.delegated.length === 0) {
+    output.out("Key: none, so a new one at every start");
+  }
+  const { listen, port, tcp } = listenOptions(options);
+  const addresses =
+    listen?.map((one) => formatAddress(one.hostname, one.port)) ??
+      [`all addresses, port ${port}`];
+  output.out(
+    `Listen: ${printable(addresses.join(", "))}, UDP${tcp ? " and TCP" : ""}`,
+  );
+  output.out("The configuration is usable.");
+}
+
+async function startMonitor(
+  { hostname, port }: ListenAddress,
+  server: Server,
+  watch: KeyWatch,
+): Promise<MonitorServer> {
+  try {
+    return await openMonitor(hostname, port, {
+      metrics: () =>
+        renderMetrics(server.counters, {
+          packageVersion: config.version,
+          clockStatus: server.clockStatus,
+          nowMicros: server.getTime(),
+          notAfterMicros: server.notAfterMicros,
+          publicKeys: server.publicKeys.map(formatKey),
+          rootChanged: watch.rootChanged,
+        }),
+      problem: () => problemOf(server),
+    });
+  } catch (cause) {
+    throw new ServerError(
+      "bind",
+      `Cannot serve metrics on ${formatAddress(hostname, port)}: ${
+        systemMessage(cause)
+      }`,
+      { cause },
+    );
+  }
+}
+
+/** Why a load balancer should not send anybody here. */
+function problemOf(server: Server): string | undefined {
+  if (server.clockStatus === "stopped") return "the clock may be off";
+  const { notAfterMicros } = server;
+  return notAfterMicros !== undefined && server.getTime() > notAfterMicros
+    ? "the delegation has ended"
+    : undefined;
+}
+
+/** Tells the service manager, also regularly if it asked for that. */
+function startNotifier(
+  cleanups: (() => unknown)[],
+): ReturnType<typeof openNotifier> {
+  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"));
+  if (notifier === undefined) return undefined;
+  cleanups.push(() => notifier.close());
+  const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;
+  cleanups.push(...every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
+  return notifier;
+}
+
+/** Repeats an action; gives the way to end it, or nothing for an interval of 0. */
+function every(milliseconds: number, action: () => unknown): (() => void)[] {
+  if (!(milliseconds >= 1)) return [];
+  const timer = setInterval(action, Math.min(milliseconds, 0x7fffffff));
+  return [() => clearInterval(timer)];
 }

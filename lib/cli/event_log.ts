@@ -1,0 +1,94 @@
+/**
+ * A running server's events and numbers as lines of a log.
+ *
+ * @module
+ */
+
+import { type ServerCounters, sumDropped } from "../counters.ts";
+import type { EventSink } from "../server_event.ts";
+import { formatTime } from "../timestamp.ts";
+import { messageOf } from "./failure.ts";
+import { type Log, STATS } from "./log.ts";
+import { formatSeconds } from "./output.ts";
+
+/** Writes events to a log. */
+export function logEvents(log: Log): EventSink {
+  return (event) => {
+    switch (event.kind) {
+      case "listening": {
+        const { transport, address } = event;
+        return log.log("info", "listening", { transport, address });
+      }
+      case "buffer-cut": {
+        const { wantedBytes, givenBytes } = event;
+        return givenBytes === undefined
+          ? log.log("info", "receive buffer left at the system's default", {
+            wanted: wantedBytes,
+          })
+          : log.log("warning", "receive buffer cut by the kernel", {
+            wanted: wantedBytes,
+            given: givenBytes,
+            hint: `sysctl net.core.rmem_max=${wantedBytes}`,
+          });
+      }
+      case "rotated":
+        return log.log("info", "online key replaced", {
+          until: formatTime(event.notAfterMicros),
+        });
+      case "delegation-ending": {
+        const { secondsLeft } = event;
+        return secondsLeft > 0
+          ? log.log("warning", "delegation ends soon", { secondsLeft })
+          : log.log("error", "delegation ended: nothing is signed");
+      }
+      case "clock-status": {
+        const radius = `${formatSeconds(event.radiusMicros)}s`;
+        switch (event.status) {
+          case "ok":
+            return log.log("info", "clock is in step", { radius });
+          case "unknown":
+            return log.log("info", "the system does not say how its clock is");
+          case "widened":
+            return log.log("warning", "clock may be off: radius widened", {
+              radius,
+            });
+          case "stopped":
+            return log.log("error", "clock may be off: nothing is signed", {
+              radius,
+            });
+        }
+        return;
+      }
+      case "clock-step":
+        return log.log("warning", "clock was stepped", {
+          by: `${formatSeconds(event.stepMicros)}s`,
+        });
+      case "panic":
+        return log.log("error", "unforeseen fault, one request dropped", {
+          error: messageOf(event.error),
+        });
+      case "restarted":
+        return log.log("error", "unforeseen fault, restarted", {
+          what: event.what,
+        });
+    }
+  };
+}
+
+/** Writes the numbers so far. */
+export function logStats(log: Log, counters: ServerCounters): void {
+  const { udp, tcp, batches, batchedRequests } = counters;
+  log.log("info", STATS, {
+    received: udp.received + tcp.received,
+    answered: udp.answered + tcp.answered,
+    dropped: sumDropped(udp) + sumDropped(tcp),
+    batches,
+    meanBatch: batches === 0
+      ? 0
+      : Number((batchedRequests / batches).toFixed(1)),
+    tcpConnections: counters.tcpAccepted - counters.tcpCompleted,
+    rotations: counters.rotations,
+    clockSteps: counters.clockSteps,
+    panics: counters.panics,
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * What a server has done so far. Every packet that came in is counted once as received,
+ * and once as answered or as dropped for a reason.
+ *
+ * @module
+ */
+
+import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
+
+/** How a packet travelled. */
+export type Transport = "udp" | "tcp";
+
+/** Packets on one transport. */
+export interface PacketCounters {
+  /** Packets that came in. */
+  received: number;
+  /** Replies that the system took. */
+  answered: number;
+  /** Packets without a reply, by reason. */
+  readonly dropped: Record<DropReason, number>;
+}
+
+/** Upper ends of the buckets in which batch sizes are counted. */
+export const BATCH_BUCKETS: readonly number[] = [
+  1,
+  2,
+  4,
+  8,
+  16,
+  32,
+  64,
+  128,
+  256,
+];
+
+/** The numbers of one server; they only grow. */
+export interface ServerCounters {
+  /** Datagrams. */
+  readonly udp: PacketCounters;
+  /** Packets in streams. */
+  readonly tcp: PacketCounters;
+  /** Replies by version. */
+  readonly versions: Map<number, number>;
+  /** Signatures made, each for one batch. */
+  batches: number;
+  /** Requests that those signatures answer. */
+  batchedRequests: number;
+  /** Batches by size: as many as {@linkcode BATCH_BUCKETS}, and one for what is larger. */
+  readonly batchSizes: number[];
+  /** Times that an online key was replaced. */
+  rotations: number;
+  /** Times that the wall clock was found to have jumped. */
+  clockSteps: number;
+  /** Faults nobody foresaw; each cost at most its own packet the answer. */
+  panics: number;
+  /** Connections that were taken. */
+  tcpAccepted: number;
+  /** Connections beyond the limit, closed at once. */
+  tcpRejected: number;
+  /** Connections that the server ended because the other side stalled or broke the rules. */
+  tcpAborted: number;
+  /** Connections that are gone. */
+  tcpCompleted: number;
+}
+
+function packetCounters(): PacketCounters {
+  const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0]));
+  return {
+    received: 0,
+    answered: 0,
+    dropped: dropped as Record<DropReason, number>,
+  };
+}
+
+/** All zero. */
+export function createCounters(): ServerCounters {
+  return {
+    udp: packetCounters(),
+    tcp: packetCounters(),
+    versions: new Map(),
+    batches: 0,
+    batchedRequests: 0,
+    batchSizes: new Array(BATCH_BUCKETS.length + 1).fill(0),
+    rotations: 0,
+    clockSteps: 0,
+    panics: 0,
+    tcpAccepted: 0,
+    tcpRejected: 0,
+    tcpAborted: 0,
+    tcpCompleted: 0,
+  };
+}
+
+/** Counts a signature. */
+export function countBatch(
+  counters: ServerCounters,
+  version: number,
+  size: number,
+): void {
+  counters.batches++;
+  counters.batchedRequests += size;
+  counters.versions.set(version, (counters.versions.get(version) ?? 0) + size);
+  const bucket = BATCH_BUCKETS.findIndex((limit) => size <= limit);
+  const i = bucket < 0 ? BATCH_BUCKETS.length : bucket;
+  counters.batchSizes[i] = (counters.batchSizes[i] ?? 0) + 1;
+}
+
+/** Packets dropped on one transport, all reasons together. */
+export function sumDropped({ dropped }: PacketCounters): number {
+  return Object.values(dropped).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,40 @@
+/**
+ * What a server has to tell its operator. The library does not log; it hands these to
+ * whoever asks for them.
+ *
+ * @module
+ */
+
+import type { ClockStatus } from "./clock_guard.ts";
+
+/** Something worth a line in a log. */
+export type ServerEvent =
+  | {
+    readonly kind: "listening";
+    readonly transport: "udp" | "tcp";
+    readonly address: string;
+  }
+  | {
+    readonly kind: "buffer-cut";
+    readonly wantedBytes: number;
+    readonly givenBytes: number | undefined;
+  }
+  | {
+    readonly kind: "rotated";
+    readonly notAfterMicros: bigint;
+  }
+  | {
+    readonly kind: "delegation-ending";
+    readonly secondsLeft: number;
+  }
+  | {
+    readonly kind: "clock-status";
+    readonly status: ClockStatus;
+    readonly radiusMicros: bigint;
+  }
+  | { readonly kind: "clock-step"; readonly stepMicros: bigint }
+  | { readonly kind: "panic"; readonly error: unknown }
+  | { readonly kind: "restarted"; readonly what: string };
+
+/** Takes events; must not throw. */
+export type EventSink = (event: ServerEvent) => void;

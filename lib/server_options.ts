@@ -1,0 +1,128 @@
+/**
+ * What a server can be told, and how that becomes keys and durations.
+ *
+ * @module
+ */
+
+import type { KernelClock } from "./clock_guard.ts";
+import { createSigner, type Signer } from "./crypto.ts";
+import { ServerError } from "./errors.ts";
+import { parseKey } from "./key_text.ts";
+import type { Delegated, V1Context } from "./keyring.ts";
+import type { Peer } from "./net/datagram.ts";
+import type { ResponderOptions } from "./responder.ts";
+import type { EventSink } from "./server_event.ts";
+
+/** Keys that a server signs for. */
+export interface ServerKeys {
+  /**
+   * Seed of the long-term key: 32 bytes, or text as `parseKey()` takes it. Where no key of
+   * any kind is given, one is made that nobody will know after a restart.
+   */
+  readonly privateKey?: Uint8Array | string | undefined;
+  /** Long-term keys that sign elsewhere, or several of them; instead of `privateKey`. */
+  readonly longTerm?: readonly Signer[] | undefined;
+  /** Online keys certified elsewhere; see `parseDelegation()`. */
+  readonly delegated?: readonly Delegated[] | undefined;
+}
+
+/** Options of {@linkcode Server.create}. */
+export interface ServerOptions
+  extends ServerKeys, Omit<ResponderOptions, "keyring" | "onSignerFailure"> {
+  /**
+   * How far the server's clock may be off, in seconds. 3 is the least that a server should
+   * claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
+   *
+   * @default {3}
+   */
+  readonly radiusSeconds?: number | undefined;
+  /**
+   * The widest radius that is still sent when the system says that its clock may be off
+   * by more than `radiusSeconds`; beyond it the server falls silent.
+   *
+   * @default {30}
+   */
+  readonly maxRadiusSeconds?: number | undefined;
+  /**
+   * Do not ask the system about its clock.
+   *
+   * @default {false}
+   */
+  readonly trustClock?: boolean | undefined;
+  /** What the system says of its clock, asked once a second; for tests and other systems. */
+  readonly readClock?: (() => KernelClock | undefined) | undefined;
+  /**
+   * How long an online key signs before it is replaced, in seconds.
+   *
+   * @default {3600}
+   */
+  readonly validitySeconds?: number | undefined;
+  /**
+   * How version 1's signature contexts are spelt.
+   *
+   * @default {"rfc"}
+   */
+  readonly v1Context?: V1Context | undefined;
+  /**
+   * Fraction of replies to spoil on purpose (RFC 10049, section 7).
+   *
+   * @default {0.001}
+   */
+  readonly greaseProbability?: number | undefined;
+  /** Told what an operator should know. */
+  readonly onEvent?: EventSink | undefined;
+}
+
+/** What {@linkcode Server.handleBatch} may be told about a batch. */
+export interface HandleOptions {
+  /**
+   * How the packets came.
+   *
+   * @default {"udp"}
+   */
+  readonly transport?: "udp" | "tcp" | undefined;
+  /** Who sent them, in the same order. */
+  readonly peers?: readonly Peer[] | undefined;
+}
+
+/** A number of seconds that is usable as a duration, in microseconds. */
+export function secondsToMicros(
+  name: string,
+  seconds: number,
+  max = 0xffffffff,
+): bigint {
+  const micros = Math.round(seconds * 1_000_000);
+  if (!(micros >= 1 && seconds <= max)) {
+    throw new ServerError("config", `Cannot use ${name} of ${seconds} seconds`);
+  }
+  return BigInt(micros);
+}
+
+/** Unpredictable bytes. */
+export function randomBytes(count: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(count));
+}
+
+/** The long-term keys that the options come to. */
+export function longTermSigners(keys: ServerKeys): readonly Signer[] {
+  const { longTerm, delegated, privateKey } = keys;
+  if (longTerm) return longTerm;
+  if (privateKey === undefined && delegated?.length) return [];
+  let seed: Uint8Array | undefined;
+  try {
+    seed = privateKey === undefined
+      ? randomBytes(32)
+      : typeof privateKey === "string"
+      ? parseKey(privateKey)
+      : privateKey;
+    return [createSigner(seed)];
+  } catch (cause) {
+    throw new ServerError(
+      "key",
+      "Cannot use private key: it is not 32 bytes, or not base64 or hex",
+      { cause },
+    );
+  } finally {
+    if (seed !== privateKey) seed?.fill(0);
+  }
+}
