@@ -92,10 +92,12 @@ export class KeyWatch {
     const keys = await loadKeys(this.#options);
     // A server without any key made one up; there is nothing to put in its place.
     if (keys.longTerm.length + keys.delegated.length === 0) return;
-    await this.#server.replaceKeys(toServerKeys(keys));
+    const changed = fingerprint(keys) !== fingerprint(this.#keys);
+    // The same keys go on signing with the online keys that they have.
+    if (changed) await this.#server.replaceKeys(toServerKeys(keys));
     this.#keys = keys;
     this.#rootChanged = false;
-    this.#log.log("info", "keys reloaded", {
+    this.#log.log("info", changed ? "keys replaced" : "keys unchanged", {
       publicKeys: this.#server.publicKeys.map(formatKey).join(","),
     });
   }
@@ -120,6 +122,16 @@ export class KeyWatch {
     }
     this.#rootChanged = changed;
   }
+}
+
+/** Differs when any key does. */
+function fingerprint({ longTerm, delegated }: LoadedKeys): string {
+  return [
+    ...longTerm.map(({ key }) => key.publicKey),
+    ...delegated.flatMap((
+      { key },
+    ) => [key.publicKey, key.online.signer.publicKey]),
+  ].map(formatKey).join(" ");
 }
 
 /** The form that a server takes them in. */
