@@ -279,7 +279,7 @@ export function renderReadmeMatrix(): string {
     row.note,
   ]);
   return table(
-    ["version", "number", "client", "server", "client over", "note"],
+    ["version", "number", "client", "server", "transports", "note"],
     rows,
   );
 }

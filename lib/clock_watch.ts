@@ -56,6 +56,8 @@ export class ClockWatch {
   checkSteps(wallMicros: bigint, monotonic: bigint): boolean {
     const stepMicros = this.#steps.check(wallMicros, monotonic);
     if (stepMicros === 0n) return false;
+    // What the system said before the jump was about another time.
+    this.#readAt = undefined;
     this.#tell({ kind: "clock-step", stepMicros });
     return true;
   }

@@ -54,6 +54,7 @@ export async function createDelegation(
   const { longTerm, onlineSeed, notBeforeMicros, notAfterMicros } = options;
   const signer = createSigner(onlineSeed);
   const { certificates } = await certifyOnlineKey(longTerm, signer, options);
+  signer.destroy?.();
   return JSON.stringify(
     {
       schema: DELEGATION_SCHEMA,

@@ -203,9 +203,17 @@ export class Keyring {
       .reduce((a, b) => a < b ? a : b);
   }
 
-  /** Is there a key that cannot be renewed here, but has to be delegated anew elsewhere? */
-  get delegated(): boolean {
-    return this.#identities.some(({ rooted }) => !rooted);
+  /**
+   * The earliest end among the keys that cannot be renewed here, but have to be delegated
+   * anew elsewhere; `undefined` if there are none.
+   */
+  get delegatedUntilMicros(): bigint | undefined {
+    return this.#identities.filter(({ rooted }) => !rooted)
+      .map(({ online }) => online.notAfterMicros)
+      .reduce<bigint | undefined>(
+        (a, b) => a === undefined || b < a ? b : a,
+        undefined,
+      );
   }
 
   /**

@@ -122,6 +122,7 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<RunningServer> {
   const { maxBatch = DEFAULT_BATCH } = options;
+  const tell = guarded(options.onEvent);
   if (!Number.isInteger(maxBatch) || maxBatch < 1) {
     throw new ServerError("config", `Cannot take batches of ${maxBatch}`);
   }
@@ -136,9 +137,9 @@ export async function serve(
     await Promise.all(sockets.map(closed));
     throw error;
   }
-  enlargeBuffers(sockets, options);
+  enlargeBuffers(sockets, options, tell);
   for (const { transport, address } of sockets) {
-    options.onEvent?.({
+    tell({
       kind: "listening",
       transport,
       address: formatAddress(address.hostname, address.port),
@@ -147,7 +148,7 @@ export async function serve(
   const stopAll = () => sockets.forEach((socket) => socket.stop());
   const { signal } = options;
   const finished = Promise.all(sockets.map(async (socket) => {
-    await pump(server, socket, options.onEvent);
+    await pump(server, socket, tell);
     socket.close();
     await closed(socket);
   })).then(() => signal?.removeEventListener("abort", stopAll));
@@ -166,6 +167,17 @@ export async function serve(
     finished,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
+  };
+}
+
+/** Whoever listens must not be able to stop the server, nor to keep it from starting. */
+function guarded(sink: EventSink | undefined): EventSink {
+  return (event) => {
+    try {
+      sink?.(event);
+    } catch {
+      // Its fault, and nobody to tell.
+    }
   };
 }
 
@@ -193,8 +205,11 @@ async function hasIpv6(): Promise<boolean> {
   }
 }
 
-/** How often another port is tried when any will do and TCP has not got the one of UDP. */
-const PORT_TRIES = 8;
+/**
+ * How often another port is tried when any will do and TCP has not got the one of UDP. On
+ * a busy machine most are taken, also by connections that have ended a minute ago.
+ */
+const PORT_TRIES = 64;
 
 async function openPair(
   server: Server,
@@ -239,7 +254,8 @@ function observe({ counters }: Server): TcpObserver {
  */
 function enlargeBuffers(
   sockets: readonly PacketSocket[],
-  { receiveBufferBytes = 8 << 20, onEvent }: ServeOptions,
+  { receiveBufferBytes = 8 << 20 }: ServeOptions,
+  tell: EventSink,
 ): void {
   const ports = new Set(
     sockets.filter(({ transport }) => transport === "udp")
@@ -248,7 +264,7 @@ function enlargeBuffers(
   for (const port of ports) {
     const givenBytes = enlargeReceiveBuffer(port, receiveBufferBytes);
     if (givenBytes === undefined || givenBytes < receiveBufferBytes) {
-      onEvent?.({
+      tell({
         kind: "buffer-cut",
         wantedBytes: receiveBufferBytes,
         givenBytes,
@@ -263,7 +279,7 @@ const MAX_FAULTS = 100;
 async function pump(
   server: Server,
   socket: PacketSocket,
-  onEvent: EventSink | undefined,
+  tell: EventSink,
 ): Promise<void> {
   const counters = server.counters[socket.transport];
   for (let faults = 0; faults < MAX_FAULTS;) {
@@ -276,7 +292,7 @@ async function pump(
       // Nothing in here is meant to throw. If it does all the same, go on.
       faults++;
       server.counters.panics++;
-      onEvent?.({ kind: "restarted", what: `${socket.transport} loop` });
+      tell({ kind: "restarted", what: `${socket.transport} loop` });
     }
   }
 }

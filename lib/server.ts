@@ -310,10 +310,12 @@ export class Server {
       }).finally(() => this.#renewing = undefined);
       await this.#renewing;
     }
-    if (!keyring.delegated) return;
-    const left = keyring.notAfterMicros - nowMicros;
+    const end = keyring.delegatedUntilMicros;
+    if (end === undefined || this.#announced < 0n) return;
+    const left = end - nowMicros;
     if (left >= this.#announced) return;
-    this.#announced = left / 2n;
+    // Below a second the next thing to say is that it is over, and that for good.
+    this.#announced = left < 0n ? -1n : left < 2_000_000n ? 0n : left / 2n;
     this.#tell({
       kind: "delegation-ending",
       secondsLeft: Number(left / 1_000_000n),

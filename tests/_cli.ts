@@ -9,6 +9,8 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { KEY_VARIABLES } from "../lib/cli/key_source.ts";
 import { main } from "../lib/cli/main.ts";
+import type { Signer } from "../lib/crypto.ts";
+import { createDelegation } from "../lib/delegation.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { formatKey, parseKey } from "../lib/key_text.ts";
 import { serve } from "../lib/serve.ts";
@@ -107,7 +109,11 @@ export async function target(
   options: ServerOptions = {},
   { kind = Server, hostname = "127.0.0.1" }: TargetOptions = {},
 ): Promise<Target> {
-  const server = await kind.create({ greaseProbability: 0, ...options });
+  const server = await kind.create({
+    greaseProbability: 0,
+    trustClock: true,
+    ...options,
+  });
   const running = await serve(server, { hostname, port: 0 });
   const { port } = running.address;
   return {
@@ -167,6 +173,37 @@ export async function folder(): Promise<Folder> {
   };
 }
 
+/** Writes a file as a secret is written. */
+export async function writeKey(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+}
+
+/** What to delegate. */
+export interface DelegationOptions {
+  readonly longTerm: Signer;
+  /** Of the window, in seconds from now; an hour before now by default. */
+  readonly from?: number;
+  /** Of the window, in seconds from now; an hour after now by default. */
+  readonly to?: number;
+}
+
+/** Writes a delegation beside the file and moves it there; gives its text. */
+export async function writeDelegation(
+  path: string,
+  { longTerm, from = -3600, to = 3600 }: DelegationOptions,
+): Promise<string> {
+  const at = (seconds: number) => BigInt(Date.now() + seconds * 1000) * 1000n;
+  const text = await createDelegation({
+    longTerm,
+    onlineSeed: crypto.getRandomValues(new Uint8Array(32)),
+    notBeforeMicros: at(from),
+    notAfterMicros: at(to),
+  });
+  await writeKey(`${path}.fresh`, text);
+  await Deno.rename(`${path}.fresh`, path);
+  return text;
+}
+
 /** How to start a process. */
 export interface ProcessOptions {
   readonly cwd?: string;
@@ -175,24 +212,28 @@ export interface ProcessOptions {
   readonly permissions?: readonly string[];
 }
 
+/** What the runtime is called with to run a program with this project's settings. */
+export function programWords(
+  program: string,
+  permissions: readonly string[] = ["--allow-all"],
+): string[] {
+  const config = fileURLToPath(new URL("../deno.json", import.meta.url));
+  const options = ["--quiet", "--no-prompt", "--unstable-net"];
+  return ["run", ...options, `--config=${config}`, ...permissions, program];
+}
+
+/** The program's main file. */
+export const CLI: string = fileURLToPath(
+  new URL("../cli.ts", import.meta.url),
+);
+
 /** The program as a process of its own, ready to be started. */
 export function command(
   args: readonly string[],
-  { cwd, env, permissions = ["--allow-all"] }: ProcessOptions = {},
+  { cwd, env, permissions }: ProcessOptions = {},
 ): Deno.Command {
-  const path = (name: string) =>
-    fileURLToPath(new URL(`../${name}`, import.meta.url));
   return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--unstable-net",
-      `--config=${path("deno.json")}`,
-      ...permissions,
-      path("cli.ts"),
-      ...args,
-    ],
+    args: [...programWords(CLI, permissions), ...args],
     ...(cwd === undefined ? {} : { cwd }),
     env: {
       NO_COLOR: "1",
@@ -220,16 +261,76 @@ export function linesOf(bytes: Uint8Array): string[] {
   return text === "" ? [] : text.replace(/\n$/, "").split("\n");
 }
 
+/** The lines of a stream, as they come. */
+export class Lines {
+  /** Lines so far. */
+  readonly all: string[] = [];
+  /** Resolves at the stream's end. */
+  readonly finished: Promise<void>;
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #wake: PromiseWithResolvers<void> = Promise.withResolvers();
+  #ended = false;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    this.finished = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    let pending = "";
+    while (!this.#ended) {
+      const { done, value = "" } = await this.#reader.read();
+      this.#ended = done;
+      const lines = (pending + value).split("\n");
+      pending = lines.pop() ?? "";
+      this.all.push(...lines);
+      this.#wake.resolve();
+      this.#wake = Promise.withResolvers();
+    }
+  }
+
+  /** Waits until there are that many lines with a text; gives the last of them. */
+  async find(text: string, count = 1): Promise<string> {
+    for (;;) {
+      const found = this.all.filter((line) => line.includes(text))[count - 1];
+      if (found !== undefined) return found;
+      if (this.#ended) assert.fail(`no "${text}" in ${this.all.join("\n")}`);
+      await this.#wake.promise;
+    }
+  }
+
+  /** Closes the reading end. */
+  leave(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+/** A line of the log. */
+const LOG = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info {3}|warning) \S/;
+
+/** Holds if stderr has lines of the log and nothing else, none of them an error. */
+export function assertLog(err: readonly string[]): void {
+  for (const line of err) assert.match(line, LOG);
+}
+
 /** `server run` as a process of its own. */
 export interface RunningProcess extends AsyncDisposable {
   /** Lines on stdout so far. */
   readonly out: readonly string[];
+  /** Lines on stderr so far. */
+  readonly err: readonly string[];
   /** `HOST:PORT`. */
   readonly at: string;
   /** Long-term key in base64, as it says. */
   readonly key: string;
   /** Closes the reading end of its stdout. */
   leave(): Promise<void>;
+  /** Waits until there are that many lines with a text on stdout; gives the last of them. */
+  printed(text: string, count?: number): Promise<string>;
+  /** The same on stderr. */
+  logged(text: string, count?: number): Promise<string>;
+  /** Sends a signal that does not end it. */
+  signal(signal: Deno.Signal): void;
   /** Sends a signal and waits for the end; `out` has all lines then. */
   stop(signal: Deno.Signal): Promise<Ended>;
 }
@@ -239,40 +340,36 @@ export async function startServer(
   args: readonly string[] = [],
   options: ProcessOptions = {},
 ): Promise<RunningProcess> {
-  const child = command(
-    ["server", "run", "--host", "127.0.0.1", "--port", "0", ...args],
-    options,
-  ).spawn();
-  const err = new Response(child.stderr).text();
-  const out: string[] = [];
-  const stdout = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let pending = "";
-  const readOn = async (): Promise<boolean> => {
-    const { done, value = "" } = await stdout.read();
-    const lines = (pending + value).split("\n");
-    pending = lines.pop() ?? "";
-    out.push(...lines);
-    return !done;
-  };
-  const start = "Starting Roughtime server on ";
-  const find = (prefix: string) =>
-    out.find((line) => line.startsWith(prefix))?.slice(prefix.length);
-  while (find(start) === undefined) {
-    if (!await readOn()) assert.fail(`the server ended: ${await err}`);
-  }
+  const words = ["--host", "127.0.0.1", "--port", "0", "--trust-clock"];
+  const child = command(["server", "run", ...words, ...args], options).spawn();
+  const out = new Lines(child.stdout);
+  const err = new Lines(child.stderr);
   let ended = false;
   const stop = async (signal: Deno.Signal) => {
     child.kill(signal);
     ended = true;
-    while (await readOn());
+    await Promise.all([out.finished, err.finished]);
     const { code } = await child.status;
-    return { code, out, err: linesOf(new TextEncoder().encode(await err)) };
+    return { code, out: out.all, err: err.all };
   };
+  const start = "Starting Roughtime server on ";
+  try {
+    await out.find(start);
+  } catch {
+    await Promise.all([err.finished, child.status]);
+    assert.fail(`the server ended: ${err.all.join("\n")}`);
+  }
+  const rest = (prefix: string) =>
+    out.all.find((line) => line.startsWith(prefix))?.slice(prefix.length) ?? "";
   return {
-    out,
-    at: find(start) ?? "",
-    key: find("Server public key (base64): ") ?? "",
-    leave: () => stdout.cancel(),
+    out: out.all,
+    err: err.all,
+    at: rest(start),
+    key: rest("Server public key (base64): "),
+    leave: () => out.leave(),
+    printed: (text, count) => out.find(text, count),
+    logged: (text, count) => err.find(text, count),
+    signal: (signal) => child.kill(signal),
     stop,
     [Symbol.asyncDispose]: async () => {
       if (!ended) await stop("SIGTERM");

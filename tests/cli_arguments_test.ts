@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import {
   parseChoice,
+  parseCount,
+  parseDays,
   parseFraction,
+  parseInterval,
+  parseListen,
   parseListenPort,
   parsePort,
   parseSeconds,
@@ -154,6 +158,43 @@ test("numbers are decimal and within their limits", () => {
   refuses(parseSeconds, "0", "1e-7", ...bad);
   refuses(parseTimeout, "0", "86400.1", "1e9", ...bad);
   refuses(parseFraction, "2", "1.001", ...bad);
+});
+
+test("what a server is told has limits too", () => {
+  const bad = ["", " ", "-1", "+", "abc", "5s", "NaN", "Infinity", "0x10"];
+  assert.equal(parseCount("1"), 1);
+  assert.equal(parseCount("1000000000"), 1e9);
+  refuses(parseCount, "0", "1.5", "1e3", "1000000001", "1 ", ...bad);
+  assert.equal(parseInterval("0"), 0);
+  assert.equal(parseInterval("0.0"), 0);
+  assert.equal(parseInterval("0.5"), 0.5);
+  assert.equal(parseInterval("86400"), 86400);
+  refuses(parseInterval, "86401", "0x0", "1e-7", ...bad);
+  assert.equal(parseDays("0.001"), 0.001);
+  assert.equal(parseDays("3660"), 3660);
+  refuses(parseDays, "0", "0.0009", "3660.1", ...bad);
+});
+
+test("parseListen() takes a literal address and a port", () => {
+  const cases: [text: string, hostname: string, port: number][] = [
+    ["0.0.0.0:2002", "0.0.0.0", 2002],
+    ["127.0.0.1:0", "127.0.0.1", 0],
+    ["[::]:5319", "::", 5319],
+    ["[2001:db8::1]:65535", "2001:db8::1", 65535],
+  ];
+  for (const [text, hostname, port] of cases) {
+    assert.deepEqual(parseListen(text), { hostname, port });
+  }
+  refuses(
+    parseListen,
+    ...["", ":", ":2002", "127.0.0.1", "localhost:2002", "example.org:1"],
+    ...["[::1]", "::1:2002", "[]:1", "[x]:1", "1.2.3.4.5:1", " 127.0.0.1:1"],
+    "*:1",
+  );
+  for (const port of ["", "65536", "x", "1:2", "-1"]) {
+    assert.throws(() => parseListen(`127.0.0.1:${port}`), /as a port/);
+    assert.throws(() => parseListen(`[::1]:${port}`), /as a port/);
+  }
 });
 
 test("parseSwitch() reads yes and no", () => {

@@ -225,6 +225,36 @@ Deno.test({
   },
 });
 
+/** Is there nothing in the file that could be run? */
+function exportsOnlyTypes({ code }: Source): boolean {
+  return !/\bexport\s+(?!type\b|interface\b)/.test(code);
+}
+
+Deno.test({
+  name: "exportsOnlyTypes() tells types from what can be run",
+  permissions: "none",
+  fn: () => {
+    const judged = (text: string) => exportsOnlyTypes(scan("x.ts", text));
+    const types = [
+      "export type A = 1;",
+      "export interface B {}",
+      'import type { A } from "./a.ts"; // export const\nexport type C = A;',
+      'export type { D } from "./d.ts";',
+    ];
+    for (const text of types) assert.equal(judged(text), true, text);
+    const values = [
+      "export const a = 1;",
+      "export function b() {}",
+      "export type A = 1; export class C {}",
+      "export async function d() {}",
+      'export { e } from "./e.ts";',
+      'export * from "./f.ts";',
+      "export default 1;",
+    ];
+    for (const text of values) assert.equal(judged(text), false, text);
+  },
+});
+
 rule(
   "every file belongs to one layer",
   (files) =>
@@ -338,9 +368,10 @@ rule(
 );
 
 rule(
-  "every file of the library has a test named after it",
+  "every file of the library with something to run has a test named after it",
   (files) =>
-    files.map(({ path }) => /^lib\/([^/]+)\.ts$/.exec(path)?.[1])
+    files.filter((file) => !exportsOnlyTypes(file))
+      .map(({ path }) => /^lib\/([^/]+)\.ts$/.exec(path)?.[1])
       .filter((name) => name !== undefined)
       .map((name) => `tests/${name}_test.ts`)
       .filter((test) => !exists(test)),

@@ -4,6 +4,7 @@ import { createSigner, type Signer, srvOf } from "../lib/crypto.ts";
 import type { Dialect } from "../lib/dialect.ts";
 import {
   certifyOnlineKey,
+  type Delegated,
   type Identity,
   type Keyring,
   spellingOf,
@@ -256,6 +257,162 @@ Deno.test(
     assert.equal(await keyring.renew(NOW_MICROS + DAY), 2);
   },
 );
+
+/** An online key for a long-term key that the keyring does not get to see. */
+async function delegate(
+  longTerm: Signer,
+  notAfterMicros: bigint,
+  seed = 70,
+): Promise<Delegated> {
+  const online = await certifyOnlineKey(
+    longTerm,
+    createSigner(bytes(32, seed)),
+    { notBeforeMicros: NOW_MICROS - DAY, notAfterMicros },
+  );
+  return { publicKey: longTerm.publicKey, online };
+}
+
+Deno.test(
+  "a delegated key signs, but is never renewed",
+  none,
+  async () => {
+    const delegated = await delegate(LONG_TERM, NOW_MICROS + 3n * DAY);
+    const keyring = await makeKeyring({ longTerm: [], delegated: [delegated] });
+    const before = only(keyring);
+    assert.equal(before.rooted, false);
+    assert.equal(before.online, delegated.online);
+    assert.deepEqual(before.srv, srvOf(PUBLIC_KEY));
+    assert.equal(keyring.select(undefined), before);
+    let destroyed = 0;
+    before.online.signer.destroy = () => void destroyed++;
+    assert.equal(keyring.notAfterMicros, NOW_MICROS + 3n * DAY);
+    assert.equal(keyring.delegatedUntilMicros, NOW_MICROS + 3n * DAY);
+    for (const hours of [0n, 48n, 71n, 73n, 24_000n, -23n, -25n, -24_000n]) {
+      const now = NOW_MICROS + hours * HOUR;
+      assert.equal(await keyring.renew(now), 0);
+      assert.equal(only(keyring), before);
+      // Outside its window it is silent.
+      const inside = hours < 72n && hours > -24n;
+      assert.equal(await answers(keyring, now), inside, `${hours} hours`);
+    }
+    assert.equal(destroyed, 0);
+  },
+);
+
+Deno.test(
+  "delegated keys stand behind those whose long-term key is here",
+  none,
+  async () => {
+    const third = createSigner(bytes(32, 71));
+    const delegated = [
+      await delegate(OTHER_LONG_TERM, NOW_MICROS + 30n * DAY, 72),
+      await delegate(third, NOW_MICROS + 20n * DAY, 73),
+    ];
+    const keyring = await makeKeyring({ delegated });
+    assert.deepEqual(
+      keyring.identities.map(({ publicKey, rooted }) => [publicKey, rooted]),
+      [
+        [PUBLIC_KEY, true],
+        [OTHER_LONG_TERM.publicKey, false],
+        [third.publicKey, false],
+      ],
+    );
+    assert.equal(keyring.select(undefined), undefined);
+    for (const identity of keyring.identities) {
+      assert.equal(keyring.select(identity.srv), identity);
+    }
+    assert.equal(keyring.notAfterMicros, NOW_MICROS + DAY);
+    assert.equal(keyring.delegatedUntilMicros, NOW_MICROS + 20n * DAY);
+    const [rooted, ...others] = keyring.identities;
+    // Only the one whose root is here is renewed.
+    const now = NOW_MICROS + 2n * DAY;
+    assert.equal(await keyring.renew(now), 1);
+    assert.notEqual(keyring.identities[0], rooted);
+    assert.deepEqual(keyring.identities[0]?.publicKey, PUBLIC_KEY);
+    assert.deepEqual(keyring.identities.slice(1), others);
+    assert.equal(keyring.notAfterMicros, now + DAY);
+    assert.equal(keyring.delegatedUntilMicros, NOW_MICROS + 20n * DAY);
+    // Long after all of them have ended, too.
+    assert.equal(await keyring.renew(NOW_MICROS + 400n * DAY), 1);
+    assert.deepEqual(keyring.identities.slice(1), others);
+  },
+);
+
+Deno.test(
+  "delegatedUntilMicros is about delegated keys alone",
+  none,
+  async () => {
+    assert.equal((await makeKeyring()).delegatedUntilMicros, undefined);
+    // One that ended before anything else counts all the same.
+    const ended = await delegate(OTHER_LONG_TERM, NOW_MICROS - 1n);
+    const keyring = await makeKeyring({ delegated: [ended] });
+    assert.equal(keyring.delegatedUntilMicros, NOW_MICROS - 1n);
+    assert.equal(keyring.notAfterMicros, NOW_MICROS - 1n);
+  },
+);
+
+Deno.test(
+  "Keyring.create() refuses a long-term key that stands twice",
+  none,
+  async () => {
+    const one = await delegate(LONG_TERM, NOW_MICROS + DAY, 74);
+    const again = await delegate(LONG_TERM, NOW_MICROS + DAY, 75);
+    const twice = { name: "RangeError", message: /stands twice/ };
+    for (
+      const options of [
+        { longTerm: [LONG_TERM, LONG_TERM] },
+        { longTerm: [LONG_TERM, createSigner(bytes(32, 1))] },
+        { longTerm: [LONG_TERM], delegated: [one] },
+        { longTerm: [], delegated: [one, again] },
+        { longTerm: [OTHER_LONG_TERM], delegated: [one, one] },
+      ]
+    ) await assert.rejects(makeKeyring(options), twice);
+  },
+);
+
+Deno.test(
+  "renew() replaces every identity's key, and the old ones sign no more",
+  none,
+  async () => {
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, OTHER_LONG_TERM],
+    });
+    const first = keyring.identities;
+    const now = NOW_MICROS + DAY - DAY / 8n;
+    assert.equal(await keyring.renew(now), 2);
+    const second = keyring.identities;
+    first.forEach((old, i) => {
+      const renewed = second[i] as Identity;
+      assert.deepEqual(renewed.publicKey, old.publicKey);
+      assert.deepEqual(renewed.srv, old.srv);
+      assert.equal(renewed.rooted, true);
+      assert.notDeepEqual(
+        renewed.online.signer.publicKey,
+        old.online.signer.publicKey,
+      );
+      assert.throws(() => old.online.signer.sign(bytes(4, 1)), /destroyed/);
+      assert.equal(keyring.select(old.srv), renewed);
+    });
+    assert.equal(await keyring.renew(now), 0);
+    assert.equal(keyring.identities, second);
+    assert.equal(keyring.notAfterMicros, now + DAY);
+  },
+);
+
+Deno.test("a destroyed signer does not sign", none, async () => {
+  const seed = bytes(32, 76);
+  const signer = createSigner(seed);
+  const publicKey = Uint8Array.from(signer.publicKey);
+  assert.equal((await signer.sign(bytes(4, 1))).length, 64);
+  for (let i = 0; i < 2; i++) {
+    signer.destroy?.();
+    assert.throws(() => signer.sign(bytes(4, 1)), /key was destroyed/);
+  }
+  assert.deepEqual(Uint8Array.from(signer.publicKey), publicKey);
+  assert.deepEqual(seed, bytes(32, 76));
+  // Another signer of the same key is not concerned.
+  assert.equal((await createSigner(seed).sign(bytes(4, 1))).length, 64);
+});
 
 Deno.test(
   "a server that renews in time can answer at any time",

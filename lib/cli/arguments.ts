@@ -143,13 +143,13 @@ export function parseCount(text: string): number {
 
 /** Reads a number of seconds, 0 for never. */
 export function parseInterval(text: string): number {
-  return text.trim() !== "" && Number(text) === 0 ? 0 : parseTimeout(text);
+  return parseDecimal(text) === 0 ? 0 : parseTimeout(text);
 }
 
 /** Reads a number of days for which a delegation may last. */
 export function parseDays(text: string): number {
-  const days = Number(text);
-  if (text.trim() === "" || !(days >= 0.001 && days <= 3660)) {
+  const days = parseDecimal(text);
+  if (!(days >= 0.001 && days <= 3660)) {
     throw new UsageError(
       `cannot use "${text}" as a number of days: 0.001 to 3660 are allowed`,
     );

@@ -8,7 +8,7 @@ import { type ServerCounters, sumDropped } from "../counters.ts";
 import type { EventSink } from "../server_event.ts";
 import { formatTime } from "../timestamp.ts";
 import { messageOf } from "./failure.ts";
-import { type Log, STATS } from "./log.ts";
+import { LISTENING, type Log, STATS } from "./log.ts";
 import { formatSeconds } from "./output.ts";
 
 /** Writes events to a log. */
@@ -17,7 +17,7 @@ export function logEvents(log: Log): EventSink {
     switch (event.kind) {
       case "listening": {
         const { transport, address } = event;
-        return log.log("info", "listening", { transport, address });
+        return log.log("info", LISTENING, { transport, address });
       }
       case "buffer-cut": {
         const { wantedBytes, givenBytes } = event;

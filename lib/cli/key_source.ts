@@ -55,12 +55,17 @@ export function keyFileText(seed: Uint8Array): string {
   return `${KEY_VARIABLES[1]}=${formatKey(seed)}\n`;
 }
 
-/** A key in the text of a file: alone, or as one of the variables. */
-function keyIn(text: string): string | undefined {
+/** A key in the text of `.env`, which may have other variables instead. */
+function variableIn(text: string): string | undefined {
   const values = parse(text);
-  for (const name of KEY_VARIABLES) if (values[name]) return values[name];
+  return KEY_VARIABLES.map((name) => values[name]).find(Boolean);
+}
+
+/** A key in the text of a key file: as one of the variables, or alone. */
+function keyIn(text: string): string | undefined {
   const alone = text.trim();
-  return alone === "" || /[\s=]./.test(alone) ? undefined : alone;
+  return variableIn(text) ??
+    (alone === "" || /\s|=[^=]/.test(alone) ? undefined : alone);
 }
 
 function toSigner(text: string, source: string): Signer {
@@ -110,9 +115,9 @@ export async function findKey(): Promise<Sourced<Signer> | undefined> {
   // `.env` may be there for other reasons, and then anybody may read it.
   const text = await readSecret(
     KEY_FILE,
-    (content) => keyIn(content) !== undefined,
+    (content) => variableIn(content) !== undefined,
   );
-  const found = text === undefined ? undefined : keyIn(text);
+  const found = text === undefined ? undefined : variableIn(text);
   return found === undefined
     ? undefined
     : { key: toSigner(found, KEY_FILE), source: KEY_FILE, isFile: true };

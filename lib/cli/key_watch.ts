@@ -1,14 +1,17 @@
 /**
  * Keys of a running server: reloaded on demand, and when a delegation's file changes; a
- * long-term key's file is only watched. What is in use stays in use until something
- * usable takes its place.
+ * long-term key's file is only watched, and so is a delegation that now speaks for
+ * another long-term key. What is in use stays in use until something usable takes its
+ * place.
  *
  * @module
  */
 
 import { equal } from "../bytes.ts";
 import { formatKey } from "../key_text.ts";
+import type { Delegated, OnlineKey } from "../keyring.ts";
 import type { Server } from "../server.ts";
+import { UsageError } from "./exit_code.ts";
 import { messageOf } from "./failure.ts";
 import {
   type KeyOptions,
@@ -27,6 +30,7 @@ export class KeyWatch {
   #stamps: string;
   #busy: Promise<void> = Promise.resolve();
   #rootChanged = false;
+  #delegationRefused = false;
 
   private constructor(
     options: KeyOptions,
@@ -53,16 +57,16 @@ export class KeyWatch {
     return new KeyWatch(options, server, keys, stamps, log);
   }
 
-  /** Did a long-term key's file change without having been taken into use? */
+  /** Did a file change, and what is in it was not taken into use? */
   get rootChanged(): boolean {
-    return this.#rootChanged;
+    return this.#rootChanged || this.#delegationRefused;
   }
 
   /** Takes all keys anew, because the operator says so. Never fails. */
   reload(): Promise<void> {
     return this.#queue(async () => {
       const stamps = await stampsOf(this.#options.delegation ?? []);
-      await this.#replace();
+      await this.#replace(await loadKeys(this.#options));
       this.#stamps = stamps;
     });
   }
@@ -73,7 +77,8 @@ export class KeyWatch {
       const stamps = await stampsOf(this.#options.delegation ?? []);
       if (stamps !== this.#stamps) {
         this.#stamps = stamps; // what is unusable is complained of once
-        await this.#replace();
+        this.#delegationRefused = true; // until it is not
+        await this.#replaceDelegated();
       }
       await this.#checkRoots();
     });
@@ -88,18 +93,56 @@ export class KeyWatch {
     );
   }
 
-  async #replace(): Promise<void> {
-    const keys = await loadKeys(this.#options);
+  /** Long-term keys stay: their files may have changed too, which is for SIGHUP. */
+  async #replaceDelegated(): Promise<void> {
+    const { delegation } = this.#options;
+    if (!delegation?.length) return;
+    const { delegated } = await loadKeys({ delegation });
+    for (const { key, source } of delegated) {
+      const old = this.#delegatedFrom(source);
+      if (old && !equal(old.publicKey, key.publicKey)) {
+        throw new UsageError(
+          `${source} is for another long-term key, which takes a SIGHUP`,
+        );
+      }
+    }
+    await this.#replace({ longTerm: this.#keys.longTerm, delegated });
+  }
+
+  #delegatedFrom(file: string): Delegated | undefined {
+    return this.#keys.delegated.find(({ source }) => source === file)?.key;
+  }
+
+  async #replace(keys: LoadedKeys): Promise<void> {
     // A server without any key made one up; there is nothing to put in its place.
-    if (keys.longTerm.length + keys.delegated.length === 0) return;
+    if (keys.longTerm.length + keys.delegated.length === 0) {
+      return this.#log.log(
+        "warning",
+        "no private key found, the one made up at the start stays in use",
+      );
+    }
+    this.#refuseWorse(keys);
     const changed = fingerprint(keys) !== fingerprint(this.#keys);
     // The same keys go on signing with the online keys that they have.
     if (changed) await this.#server.replaceKeys(toServerKeys(keys));
+    if (keys.longTerm !== this.#keys.longTerm) this.#rootChanged = false;
     this.#keys = keys;
-    this.#rootChanged = false;
+    this.#delegationRefused = false;
     this.#log.log("info", changed ? "keys replaced" : "keys unchanged", {
       publicKeys: this.#server.publicKeys.map(formatKey).join(","),
     });
+  }
+
+  /** A delegation that cannot sign now takes no place from one that can. */
+  #refuseWorse({ delegated }: LoadedKeys): void {
+    const now = this.#server.getTime();
+    for (const { key, source } of delegated) {
+      const state = windowState(key.online, now);
+      const old = this.#delegatedFrom(source);
+      if (state !== "open" && old && windowState(old.online, now) === "open") {
+        throw new UsageError(`${source} is a delegation that ${state}`);
+      }
+    }
   }
 
   async #checkRoots(): Promise<void> {
@@ -127,11 +170,23 @@ export class KeyWatch {
 /** Differs when any key does. */
 function fingerprint({ longTerm, delegated }: LoadedKeys): string {
   return [
-    ...longTerm.map(({ key }) => key.publicKey),
-    ...delegated.flatMap((
-      { key },
-    ) => [key.publicKey, key.online.signer.publicKey]),
-  ].map(formatKey).join(" ");
+    ...longTerm.map(({ key }) => formatKey(key.publicKey)),
+    ...delegated.flatMap(({ key: { publicKey, online } }) => [
+      formatKey(publicKey),
+      formatKey(online.signer.publicKey),
+      online.notBeforeMicros,
+      online.notAfterMicros,
+    ]),
+  ].join(" ");
+}
+
+/** Whether an online key may sign at a time, in microseconds since 1970. */
+export function windowState(
+  { notBeforeMicros, notAfterMicros }: OnlineKey,
+  nowMicros: bigint,
+): "open" | "has ended" | "has not begun" {
+  if (nowMicros > notAfterMicros) return "has ended";
+  return nowMicros < notBeforeMicros ? "has not begun" : "open";
 }
 
 /** The form that a server takes them in. */

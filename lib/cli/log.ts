@@ -5,7 +5,7 @@
  * @module
  */
 
-import { printable } from "./output.ts";
+import { jsonLine, printable } from "./output.ts";
 
 /** How a log is written. */
 export type LogFormat = "text" | "json";
@@ -20,8 +20,14 @@ export type LogFields = Readonly<Record<string, unknown>>;
 const BURST = 5;
 const INTERVAL_MS = 60_000;
 
-/** The line that comes at an interval the operator chose; it is never held back. */
+/** The line that comes at an interval the operator chose. */
 export const STATS = "stats";
+
+/** The line that comes once for each socket. */
+export const LISTENING = "listening";
+
+/** As many of these as the operator asked for; they are never held back. */
+const UNBOUNDED: readonly string[] = [STATS, LISTENING];
 
 /** Writes lines, each kind at a bounded rate. */
 export class Log {
@@ -56,7 +62,7 @@ export class Log {
    */
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     const now = this.#now();
-    if (message === STATS) {
+    if (UNBOUNDED.includes(message)) {
       return this.#write(this.#render(now, level, message, fields));
     }
     let kind = this.#kinds.get(message);
@@ -78,10 +84,7 @@ export class Log {
   ): string {
     const time = new Date(now).toISOString();
     if (this.#format === "json") {
-      return JSON.stringify(
-        { time, level, message, ...fields },
-        (_key, value) => typeof value === "bigint" ? String(value) : value,
-      );
+      return jsonLine({ time, level, message, ...fields });
     }
     const details = Object.entries(fields).filter(([, value]) =>
       value !== undefined

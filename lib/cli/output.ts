@@ -53,11 +53,16 @@ export function printable(text: string): string {
   );
 }
 
-/** Prints one object as one line of JSON: bigints as decimal strings, bytes as base64. */
+/** Prints one object as one line of JSON. */
 export function printJson(
   output: Output,
   value: Record<string, unknown>,
 ): void {
+  output.out(jsonLine(value));
+}
+
+/** One object as one line of JSON: bigints as decimal strings, bytes as base64. */
+export function jsonLine(value: Readonly<Record<string, unknown>>): string {
   const json = JSON.stringify(
     value,
     (_key, entry) =>
@@ -67,7 +72,7 @@ export function printJson(
         ? base64.encode(entry)
         : entry,
   );
-  output.out(json.replace(UNPRINTABLE, escapeUnits));
+  return json.replace(UNPRINTABLE, escapeUnits);
 }
 
 /** The escape that JSON has: one for each UTF-16 unit. */

@@ -7,7 +7,7 @@
 import { createDelegation } from "../delegation.ts";
 import { formatKey } from "../key_text.ts";
 import { formatTime } from "../timestamp.ts";
-import { EXIT } from "./exit_code.ts";
+import { EXIT, UsageError } from "./exit_code.ts";
 import { loadKeyFile } from "./key_source.ts";
 import { type Output, printable, printJson } from "./output.ts";
 import { writeSecret } from "./secret_file.ts";
@@ -29,12 +29,26 @@ const DAY_MICROS = 86_400_000_000n;
 /** The clock here and there may differ, so the window begins a little before now. */
 const BACKDATE_MICROS = 3_600_000_000n;
 
+/** Would `--force` destroy the key that nothing can replace? */
+async function isSameFile(keyFile: string, out: string): Promise<boolean> {
+  try {
+    return await Deno.realPath(keyFile) === await Deno.realPath(out);
+  } catch {
+    return false; // mostly as nothing is there yet
+  }
+}
+
 /** Runs the command. */
 export async function serverDelegate(
   options: DelegateOptions,
   output: Output,
 ): Promise<number> {
   const longTerm = await loadKeyFile(options.keyFile);
+  if (await isSameFile(options.keyFile, options.out)) {
+    throw new UsageError(
+      `cannot write to ${options.out}: the long-term key is in it`,
+    );
+  }
   const onlineSeed = crypto.getRandomValues(new Uint8Array(32));
   const now = BigInt(Date.now()) * 1000n;
   const notBeforeMicros = now - BACKDATE_MICROS;

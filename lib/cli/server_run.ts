@@ -17,10 +17,10 @@ import { type ListenAddress, serve, type ServeOptions } from "../serve.ts";
 import { Server } from "../server.ts";
 import type { NamedVersion } from "./arguments.ts";
 import { logEvents, logStats } from "./event_log.ts";
-import { EXIT } from "./exit_code.ts";
+import { EXIT, UsageError } from "./exit_code.ts";
 import { systemMessage } from "./failure.ts";
 import { type KeyOptions, type LoadedKeys, loadKeys } from "./key_source.ts";
-import { KeyWatch, toServerKeys } from "./key_watch.ts";
+import { KeyWatch, toServerKeys, windowState } from "./key_watch.ts";
 import { Log, type LogFormat } from "./log.ts";
 import { type Output, printable } from "./output.ts";
 import { onReload, onTermination } from "./signals.ts";
@@ -89,7 +89,8 @@ export async function serverRun(
       const address = formatAddress(hostname, port);
       log.log("info", "monitor listening", { address });
     }
-    announce(server, running.addresses, keys, output);
+    announce(server, running.addresses, output);
+    if (keys.longTerm.length + keys.delegated.length === 0) warnOfNoKey(log);
     const notifier = startNotifier(cleanups);
     await notifier?.notify("READY=1");
     await running.finished;
@@ -148,15 +149,8 @@ function listenOptions(options: RunOptions): ServeOptions {
 function announce(
   server: Server,
   addresses: readonly ListenAddress[],
-  keys: LoadedKeys,
   output: Output,
 ): void {
-  if (keys.longTerm.length + keys.delegated.length === 0) {
-    output.err(
-      "roughly: warning: no private key found, so this one is new and lost at the end",
-    );
-    output.err("roughly: hint: make one to keep with 'roughly server keygen'");
-  }
   for (const publicKey of server.publicKeys) {
     output.out(`Server public key (base64): ${formatKey(publicKey)}`);
   }
@@ -164,6 +158,14 @@ function announce(
     const address = printable(formatAddress(hostname, port));
     output.out(`Starting Roughtime server on ${address}`);
   }
+}
+
+function warnOfNoKey(log: Log): void {
+  log.log(
+    "warning",
+    "no private key found, so this one is new and lost at the end",
+    { hint: "make one to keep with 'roughly server keygen'" },
+  );
 }
 
 /** What `--check-config` prints: what would be served, and with which keys. */
@@ -178,11 +180,15 @@ function describe(
   }
   for (const { key, source } of keys.delegated) {
     const { publicKey, online } = key;
+    const state = windowState(online, server.getTime());
+    if (state !== "open") {
+      throw new UsageError(`${source} is a delegation that ${state}`);
+    }
     const left = Number(online.notAfterMicros - server.getTime()) / 8.64e10;
     output.out(
       `Delegation: ${formatKey(publicKey)} from ${printable(source)}, ${
-        left > 0 ? `${left.toFixed(1)} days left` : "ended"
-      }`,
+        left.toFixed(1)
+      } days left`,
     );
   }
   if (keys.longTerm.length + keys.delegated.length === 0) {

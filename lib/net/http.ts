@@ -44,15 +44,17 @@ export async function openMonitor(
         "content-type": `${type}; charset=utf-8`,
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
+        ...(status === 405 ? { allow: "GET, HEAD" } : {}),
       });
       response.end(request.method === "HEAD" ? undefined : body);
     };
+    const url = URL.parse(request.url ?? "/", "http://localhost");
+    if (url === null) return reply(400, "bad request\n");
     try {
-      const { pathname } = new URL(request.url ?? "/", "http://localhost");
       if (request.method !== "GET" && request.method !== "HEAD") {
         return reply(405, "method not allowed\n");
       }
-      switch (pathname) {
+      switch (url.pathname) {
         case "/metrics":
           return reply(200, source.metrics(), "text/plain; version=0.0.4");
         case "/healthz": {
@@ -65,7 +67,7 @@ export async function openMonitor(
           return reply(404, "not found\n");
       }
     } catch {
-      reply(400, "bad request\n");
+      reply(500, "internal error\n");
     }
   });
   server.maxConnections = MAX_CONNECTIONS;

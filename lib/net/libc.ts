@@ -96,6 +96,9 @@ const SO_TYPE = 3;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const SOCK_DGRAM = 2;
+// <bits/socket.h>: the family comes first, as a short in the machine's order.
+const AF_INET = 2;
+const AF_INET6 = 10;
 // <netinet/in.h>: the port is at 2, in network order, in both families.
 const SOCKADDR_BYTES = 128;
 const SOCKADDR_PORT = 2;
@@ -145,5 +148,9 @@ function portOf(libc: Libc, fd: number): number | undefined {
   const address = new Uint8Array(SOCKADDR_BYTES);
   const length = Uint32Array.of(SOCKADDR_BYTES);
   if (libc.getsockname(fd, address, length) !== 0) return undefined;
-  return new DataView(address.buffer).getUint16(SOCKADDR_PORT, false);
+  const view = new DataView(address.buffer);
+  const family = view.getUint16(0, true);
+  return family === AF_INET || family === AF_INET6
+    ? view.getUint16(SOCKADDR_PORT, false)
+    : undefined;
 }

@@ -2,6 +2,9 @@
  * Telling systemd how things are (`man 3 sd_notify`): a datagram to the socket that the
  * environment names. Without one, nothing happens.
  *
+ * Needs the whole of `--allow-net`, since this end of the way has a name made up at random,
+ * and permission to write to the folder of temporary files.
+ *
  * @module
  */
 
@@ -24,6 +27,9 @@ export function openNotifier(path: string | undefined): Notifier | undefined {
   if (!path?.startsWith("/") || typeof deno?.listenDatagram !== "function") {
     return undefined;
   }
+  // Asked for rather than tried: a missing permission must not become a prompt.
+  const { state } = deno.permissions.querySync({ name: "net" });
+  if (state !== "granted") return undefined;
   let own: string | undefined;
   let socket: Deno.DatagramConn;
   try {

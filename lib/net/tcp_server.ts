@@ -54,6 +54,9 @@ const MAX_QUEUED = 1024;
 /** How often stalled connections are looked for. */
 const SWEEP_MS = 500;
 
+/** How long peers have to take the last answers once the socket is closed. */
+const LINGER_MS = 250;
+
 class Connection implements Peer {
   readonly reader: PacketReader;
   outstanding = 0;
@@ -158,7 +161,8 @@ export class TcpServerSocket implements PacketSocket {
     let sent = 0;
     for (const { bytes, peer } of batch) {
       const connection = peer as Connection;
-      if (!this.#connections.has(connection)) continue;
+      // Gone, or about to be: what is written then is thrown away without a word.
+      if (!connection.socket.writable) continue;
       const free = connection.socket.write(bytes);
       if (!free) connection.blockedSince ??= performance.now();
       sent++;
@@ -191,11 +195,17 @@ export class TcpServerSocket implements PacketSocket {
     this.stop();
     this.#closed = true;
     clearInterval(this.#sweeper);
-    // What was answered is on its way; whoever does not read it by then loses it.
+    // What was answered is on its way; whoever does not read it by then loses it. What
+    // still comes in is thrown away: a socket closed with something unread resets the
+    // connection, and with it go the answers that the peer has not got yet.
     for (const { socket } of this.#connections) {
       socket.end();
-      socket.destroySoon();
+      socket.resume();
     }
+    const linger = setTimeout(() => {
+      for (const { socket } of this.#connections) socket.destroy();
+    }, LINGER_MS);
+    void this.#gone.then(() => clearTimeout(linger));
     this.#wake?.();
   }
 
@@ -235,9 +245,11 @@ export class TcpServerSocket implements PacketSocket {
       this.#paused.delete(connection);
       this.#observer?.completed();
     });
+    if (this.#overloaded(connection)) this.#pause(connection);
   }
 
   #take(connection: Connection, chunk: Uint8Array): void {
+    if (this.#closed) return;
     const { reader } = connection;
     const now = performance.now();
     const packets = reader.push(chunk);
@@ -254,10 +266,10 @@ export class TcpServerSocket implements PacketSocket {
       connection.outstanding++;
       this.#queue.push({ bytes, peer: connection });
     }
-    if (this.#overloaded(connection)) {
-      this.#paused.add(connection);
-      connection.socket.pause();
-    }
+    if (this.#queue.length >= MAX_QUEUED) {
+      // All of them, or each could add another chunk of tiny packets.
+      for (const one of this.#connections) this.#pause(one);
+    } else if (this.#overloaded(connection)) this.#pause(connection);
     if (packets.length > 0) this.#wake?.();
   }
 
@@ -267,10 +279,18 @@ export class TcpServerSocket implements PacketSocket {
       this.#queue.length >= MAX_QUEUED;
   }
 
+  #pause(connection: Connection): void {
+    this.#paused.add(connection);
+    connection.socket.pause();
+  }
+
   #resume(connection: Connection): void {
     if (this.#stopped || !this.#paused.has(connection)) return;
     if (this.#overloaded(connection)) return;
     this.#paused.delete(connection);
+    if (connection.partialSince !== undefined) {
+      connection.partialSince = performance.now(); // not read so far: not its fault
+    }
     connection.socket.resume();
   }
 
@@ -286,13 +306,13 @@ export class TcpServerSocket implements PacketSocket {
     const { idleMs, readMs, writeMs } = this.#limits;
     for (const connection of this.#connections) {
       const { partialSince, blockedSince, activeAt, outstanding } = connection;
-      // While it is not being read, that a packet is incomplete is not the peer's fault.
+      // While it is not being read, that nothing comes is not the peer's fault.
       const reading = !this.#paused.has(connection);
       if (
         (reading && partialSince !== undefined &&
           now - partialSince > readMs) ||
         (blockedSince !== undefined && now - blockedSince > writeMs) ||
-        (outstanding === 0 && now - activeAt > idleMs)
+        (reading && outstanding === 0 && now - activeAt > idleMs)
       ) this.#abort(connection);
     }
   }
