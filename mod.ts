@@ -23,7 +23,7 @@
  * @module
  */
 
-export type { Transport } from "./lib/ask.ts";
+export type { Transport } from "./lib/counters.ts";
 export type {
   Delegation,
   ParsedCertificate,

@@ -210,7 +210,6 @@ const DROPS: Readonly<Record<DropReason, string>> = {
   "refused":
     "A server of your own making refused the request or withheld the reply.",
   "amplification": "The reply would be longer than the request.",
-  "queue": "More came in than can wait.",
   "write":
     "The system did not take the reply, or the connection it was for is gone.",
   "internal": "Signing failed, or something did that nobody foresaw.",

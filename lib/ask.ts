@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Transport } from "./counters.ts";
 import { NetworkError } from "./errors.ts";
 import { isFramed } from "./frame.ts";
 import {
@@ -23,9 +24,6 @@ import {
 } from "./net/resolve.ts";
 import { connectTcp, type TcpConnection } from "./net/tcp.ts";
 import { localAddress, openUdp } from "./net/udp.ts";
-
-/** How a packet travelled. */
-export type Transport = "udp" | "tcp";
 
 /** A request that is out, and when it first went out. */
 export interface Attempt {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Arrival, ask, type AskOptions, type Transport } from "./ask.ts";
+import { type Arrival, ask, type AskOptions } from "./ask.ts";
+import type { Transport } from "./counters.ts";
 import type { Delegation } from "./certificate.ts";
 import { KEY_BYTES } from "./crypto.ts";
 import { type DialectId, MAX_OFFERED, OFFERS } from "./dialect.ts";

@@ -39,7 +39,7 @@ export interface ServerCounters {
   readonly udp: PacketCounters;
   /** Packets in streams. */
   readonly tcp: PacketCounters;
-  /** Replies by version. */
+  /** Requests that were signed for, by version. */
   readonly versions: Map<number, number>;
   /** Signatures made, each for one batch. */
   batches: number;

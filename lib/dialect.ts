@@ -617,13 +617,13 @@ export function selectVersion(
 
 /**
  * Could a reply in one of these dialects be passed off as a reply in the other? Up to draft
- * 11 the version is not signed, so it has to follow from what is. Drafts 05-06 and 08-11
- * sign alike and read the time differently: whoever is on the way could turn the one
+ * 11 the version is not signed, so it has to follow from what is: the response context does
+ * not tell, being the same for all of them. Drafts 05-06 and 08-11 sign alike and read the time differently: whoever is on the way could turn the one
  * into the other by changing VER, and a time of today into one of 1858.
  */
 export function areConfusable(a: Dialect, b: Dialect): boolean {
   return a.versionEcho === "top" && b.versionEcho === "top" &&
-    a.context === b.context && a.hash === b.hash && a.leaf === b.leaf &&
+    a.hash === b.hash && a.leaf === b.leaf &&
     a.nonceSize === b.nonceSize &&
     (a.nonceEcho === "srep") === (b.nonceEcho === "srep") &&
     a.time !== b.time;

@@ -19,7 +19,6 @@ export type DropReason =
   | "clock"
   | "refused"
   | "amplification"
-  | "queue"
   | "write"
   | "internal";
 
@@ -36,7 +35,6 @@ export const DROP_REASONS: readonly DropReason[] = [
   "clock",
   "refused",
   "amplification",
-  "queue",
   "write",
   "internal",
 ];

@@ -115,6 +115,7 @@ export class Keyring {
   /** See {@linkcode V1Context}. */
   readonly v1Context: V1Context;
   readonly #options: KeyringOptions;
+  readonly #retired: Signer[] = [];
   #identities: readonly Identity[];
 
   private constructor(
@@ -177,6 +178,7 @@ export class Keyring {
    *
    * @param nowMicros The time now, in microseconds since 1970.
    * @returns How many were replaced.
+   * @throws What a long-term signer threw, after the others were renewed all the same.
    */
   async renew(nowMicros: bigint): Promise<number> {
     const reserve = this.#options.validityMicros / 8n;
@@ -185,22 +187,44 @@ export class Keyring {
         nowMicros >= online.notAfterMicros - reserve)
     );
     if (stale.length === 0) return 0;
-    const renewed = new Map<Identity, Identity>();
-    for (const old of stale) {
+    const failures: unknown[] = [];
+    await Promise.all(stale.map(async (old) => {
       const longTerm = this.#options.longTerm.find(({ publicKey }) =>
         equal(publicKey, old.publicKey)
       ) as Signer;
-      renewed.set(old, await certify(this.#options, longTerm, nowMicros));
-    }
-    this.#identities = this.#identities.map((one) => renewed.get(one) ?? one);
-    for (const { online } of stale) online.signer.destroy?.();
+      try {
+        const fresh = await certify(this.#options, longTerm, nowMicros);
+        this.#identities = this.#identities.map((one) =>
+          one === old ? fresh : one
+        );
+        this.#retire(old.online.signer);
+      } catch (error) {
+        failures.push(error); // one key out of reach must not let the others expire
+      }
+    }));
+    if (failures.length > 0) throw failures[0];
     return stale.length;
+  }
+
+  /** A batch may still be signing with a key that was replaced, so it goes one later. */
+  #retire(signer: Signer): void {
+    this.#retired.push(signer);
+    while (this.#retired.length > this.#options.longTerm.length) {
+      this.#retired.shift()?.destroy?.();
+    }
   }
 
   /** The earliest end of any online key's window, in microseconds since 1970. */
   get notAfterMicros(): bigint {
     return this.#identities.map(({ online }) => online.notAfterMicros)
       .reduce((a, b) => a < b ? a : b);
+  }
+
+  /** Can every online key sign at this time? */
+  covers(micros: bigint): boolean {
+    return this.#identities.every(({ online }) =>
+      micros >= online.notBeforeMicros && micros <= online.notAfterMicros
+    );
   }
 
   /**

@@ -94,7 +94,8 @@ export interface ResponderOptions {
 /** What {@linkcode Responder.respond} may be told about a batch. */
 export interface BatchOptions {
   /**
-   * How the packets came. Over TCP a request may be short, and Google's protocol does not exist.
+   * How the packets came. Over TCP a short request is looked at too, and answered if the
+   * reply is no longer; Google's protocol does not exist there.
    *
    * @default {"udp"}
    */

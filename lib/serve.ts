@@ -14,7 +14,7 @@ import {
   formatAddress,
   type PacketSocket,
 } from "./net/datagram.ts";
-import { enlargeReceiveBuffer } from "./net/libc.ts";
+import { enlargeReceiveBuffer, openFilesLimit } from "./net/libc.ts";
 import {
   TCP_LIMITS,
   type TcpLimits,
@@ -126,11 +126,14 @@ export async function serve(
   if (!Number.isInteger(maxBatch) || maxBatch < 1) {
     throw new ServerError("config", `Cannot take batches of ${maxBatch}`);
   }
+  if (options.listen?.length === 0) {
+    throw new ServerError("config", "Cannot listen nowhere");
+  }
   const sockets: PacketSocket[] = [];
   const closeAll = () => sockets.forEach((socket) => socket.close());
   try {
     for (const address of await wanted(options)) {
-      sockets.push(...await openPair(server, address, options));
+      sockets.push(...await openPair(server, address, options, tell));
     }
   } catch (error) {
     closeAll();
@@ -149,6 +152,8 @@ export async function serve(
   const { signal } = options;
   const finished = Promise.all(sockets.map(async (socket) => {
     await pump(server, socket, tell);
+    // Half a server would look alive: whoever restarts it has to see that it ended.
+    stopAll();
     socket.close();
     await closed(socket);
   })).then(() => signal?.removeEventListener("abort", stopAll));
@@ -215,9 +220,10 @@ async function openPair(
   server: Server,
   { hostname, port }: ListenAddress,
   options: ServeOptions,
+  tell: EventSink,
 ): Promise<PacketSocket[]> {
   const { maxBatch = DEFAULT_BATCH, tcp = true, open = openUdp } = options;
-  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
+  const limits = tcpLimits(options, tell);
   for (let tries = 1;; tries++) {
     let udp: DatagramSocket | undefined;
     try {
@@ -237,6 +243,28 @@ async function openPair(
       );
     }
   }
+}
+
+/** Files and sockets that a server needs besides its connections. */
+const RESERVED_FILES = 64;
+
+/**
+ * The limits, with no more connections than the system lets the process have: once it runs
+ * out of descriptors, the runtime's listener does not come back.
+ */
+function tcpLimits(options: ServeOptions, tell: EventSink): TcpLimits {
+  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
+  const files = openFilesLimit();
+  if (files === undefined) return limits;
+  const ports = options.listen?.length ?? 1;
+  const possible = Math.max(1, Math.floor((files - RESERVED_FILES) / ports));
+  if (possible >= limits.maxConnections) return limits;
+  tell({
+    kind: "connections-cut",
+    wanted: limits.maxConnections,
+    given: possible,
+  });
+  return { ...limits, maxConnections: possible };
 }
 
 function observe({ counters }: Server): TcpObserver {
@@ -295,6 +323,7 @@ async function pump(
       tell({ kind: "restarted", what: `${socket.transport} loop` });
     }
   }
+  tell({ kind: "gave-up", what: `${socket.transport} loop` });
 }
 
 async function answer(

@@ -26,6 +26,20 @@ import {
   type ServerOptions,
 } from "./server_options.ts";
 
+/** How long a batch waits for a new online key when there is none that may sign. */
+const RENEWAL_MS = 2000;
+
+/** Waits for something that does not fail, but not for ever. */
+function atMost(milliseconds: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    promise.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
 /** A long-term key that could not be used is not bothered again before this has passed. */
 const RETRY_MICROS = 10_000_000n;
 
@@ -44,7 +58,7 @@ export class Server {
   #delegated: readonly Delegated[];
   #keyring: Keyring | undefined;
   #responder: Responder | undefined;
-  #renewing: Promise<unknown> | undefined;
+  #renewing: Promise<void> | undefined;
   #announced = ENDING_MICROS;
   #renewAfter = 0n;
 
@@ -98,13 +112,16 @@ export class Server {
     return server;
   }
 
-  async #prepare(): Promise<Responder> {
+  async #prepare(
+    longTerm: readonly Signer[] = this.#longTerm,
+    delegated: readonly Delegated[] = this.#delegated,
+  ): Promise<Responder> {
     const { validitySeconds = 3600, v1Context = "rfc" } = this.#options;
     let keyring: Keyring;
     try {
       keyring = await Keyring.create({
-        longTerm: this.#longTerm,
-        delegated: this.#delegated,
+        longTerm,
+        delegated,
         nowMicros: this.getTime(),
         validityMicros: secondsToMicros("validity", validitySeconds),
         random: randomBytes,
@@ -114,8 +131,14 @@ export class Server {
       if (!(cause instanceof RangeError)) throw cause;
       throw new ServerError("key", cause.message, { cause });
     }
+    const responder = this.#createResponder(keyring);
+    // All at once, so that what is published is what signs.
+    this.#longTerm = longTerm;
+    this.#delegated = delegated;
     this.#keyring = keyring;
-    return this.#responder = this.#createResponder(keyring);
+    this.#renewing = undefined;
+    this.#renewAfter = 0n;
+    return this.#responder = responder;
   }
 
   #createResponder(keyring: Keyring): Responder {
@@ -144,17 +167,7 @@ export class Server {
    * @throws {ServerError} If a key is unusable.
    */
   async replaceKeys(keys: ServerKeys): Promise<void> {
-    const old = { longTerm: this.#longTerm, delegated: this.#delegated };
-    const longTerm = longTermSigners(keys);
-    try {
-      this.#longTerm = longTerm;
-      this.#delegated = keys.delegated ?? [];
-      await this.#prepare();
-    } catch (error) {
-      this.#longTerm = old.longTerm;
-      this.#delegated = old.delegated;
-      throw error;
-    }
+    await this.#prepare(longTermSigners(keys), keys.delegated ?? []);
     this.#announced = ENDING_MICROS;
     this.counters.rotations++;
   }
@@ -169,6 +182,11 @@ export class Server {
   /** When the first of the online keys ends, in microseconds since 1970. */
   get notAfterMicros(): bigint | undefined {
     return this.#keyring?.notAfterMicros;
+  }
+
+  /** Can every online key sign now? Not before its window begins, nor after its end. */
+  get canSign(): boolean {
+    return this.#keyring?.covers(this.getTime()) ?? false;
   }
 
   /** How the clock is doing, as far as the system says. */
@@ -298,17 +316,26 @@ export class Server {
     const keyring = this.#keyring;
     if (keyring === undefined) return;
     if (monotonic >= this.#renewAfter) {
-      this.#renewing ??= keyring.renew(nowMicros).then((renewed) => {
-        if (renewed === 0) return;
-        this.counters.rotations += renewed;
-        const { notAfterMicros } = keyring;
-        this.#tell({ kind: "rotated", notAfterMicros });
-      }, (error) => {
-        // The key in use has an eighth of its window left in which to try again.
-        this.#renewAfter = monotonic + RETRY_MICROS;
-        this.#panic(error);
-      }).finally(() => this.#renewing = undefined);
-      await this.#renewing;
+      const begins = this.#renewing === undefined;
+      const renewing = this.#renewing ??= keyring.renew(nowMicros).then(
+        (renewed) => {
+          if (renewed === 0) return;
+          this.counters.rotations += renewed;
+          const { notAfterMicros } = keyring;
+          this.#tell({ kind: "rotated", notAfterMicros });
+        },
+        (error) => {
+          // The key in use has an eighth of its window left in which to try again.
+          this.#renewAfter = monotonic + RETRY_MICROS;
+          this.#panic(error);
+        },
+      ).finally(() => {
+        if (this.#renewing === renewing) this.#renewing = undefined;
+      });
+      // A long-term key may be far away and slow. While the old ones can sign, only the
+      // batch that began waits, and not for long.
+      if (!keyring.covers(nowMicros)) await atMost(RENEWAL_MS, renewing);
+      else if (begins) await atMost(RENEWAL_MS / 20, renewing);
     }
     const end = keyring.delegatedUntilMicros;
     if (end === undefined || this.#announced < 0n) return;

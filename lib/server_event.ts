@@ -20,6 +20,11 @@ export type ServerEvent =
     readonly givenBytes: number | undefined;
   }
   | {
+    readonly kind: "connections-cut";
+    readonly wanted: number;
+    readonly given: number;
+  }
+  | {
     readonly kind: "rotated";
     readonly notAfterMicros: bigint;
   }
@@ -34,7 +39,8 @@ export type ServerEvent =
   }
   | { readonly kind: "clock-step"; readonly stepMicros: bigint }
   | { readonly kind: "panic"; readonly error: unknown }
-  | { readonly kind: "restarted"; readonly what: string };
+  | { readonly kind: "restarted"; readonly what: string }
+  | { readonly kind: "gave-up"; readonly what: string };
 
 /** Takes events; must not throw. */
 export type EventSink = (event: ServerEvent) => void;

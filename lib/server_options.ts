@@ -30,7 +30,8 @@ export interface ServerKeys {
 export interface ServerOptions
   extends ServerKeys, Omit<ResponderOptions, "keyring" | "onSignerFailure"> {
   /**
-   * How far the server's clock may be off, in seconds. 3 is the least that a server should
+   * How far off the server claims that it may be, in seconds. Most versions cut the time to
+   * whole seconds, so this has to cover the clock's error and a second more. 3 is the least that a server should
    * claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
    *
    * @default {3}

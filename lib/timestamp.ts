@@ -81,7 +81,7 @@ export function radiusToMicros(unit: TimeUnit, radius: number): bigint {
     : BigInt(radius);
 }
 
-/** Encodes RADI, rounding up: a radius may be too wide but never too narrow. */
+/** Encodes RADI, rounding up, as far as a uint32 goes. */
 export function radiusFromMicros(unit: TimeUnit, micros: bigint): number {
   const value = unit === "unix-seconds"
     ? (micros + MICROS_PER_SECOND - 1n) / MICROS_PER_SECOND

@@ -93,17 +93,21 @@ export async function verifyResponse(
   exchange: Exchange,
   options: VerifyOptions = {},
 ): Promise<Verdict> {
-  const { publicKey } = exchange;
+  // Copied: checking a signature may take a turn of the event loop, and whoever receives
+  // into one buffer must not have something else verified than was read.
+  const publicKey = Uint8Array.from(exchange.publicKey);
   if (publicKey.length !== KEY_BYTES) {
     throw new RangeError(
       `Cannot verify response: public key has ${publicKey.length} bytes instead of ${KEY_BYTES}`,
     );
   }
   // Shape: frame, tags, TYPE, lengths (sections 4 and 5.2).
-  const asked = parseRequest(exchange.request);
+  const asked = parseRequest(Uint8Array.from(exchange.request));
   if (!asked.ok) return asked;
   const { request } = asked;
-  const answered = parseResponse(exchange.response, { framed: request.framed });
+  const answered = parseResponse(Uint8Array.from(exchange.response), {
+    framed: request.framed,
+  });
   if (!answered.ok) return answered;
   const { response } = answered;
   const { dialect, version, certificate } = response;

@@ -472,7 +472,7 @@ Deno.test("server run signs nothing once its delegation has ended, loudly", asyn
   const monitor = await monitorOf(server);
   assert.deepEqual(await monitor("/healthz"), {
     status: 503,
-    text: "the delegation has ended\n",
+    text: "the time is outside the window of an online key\n",
   });
   const asked = ["query", server.at, KEY, "--timeout=0.3", "--transport=udp"];
   await fails(3, /./, ...asked);

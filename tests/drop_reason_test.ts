@@ -16,7 +16,6 @@ const EXPECTED: Readonly<Record<DropReason, true>> = {
   clock: true,
   refused: true,
   amplification: true,
-  queue: true,
   write: true,
   internal: true,
 };

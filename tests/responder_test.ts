@@ -1130,7 +1130,6 @@ Deno.test(
       "clock",
       "refused",
       "amplification",
-      "queue",
       "write",
       "internal",
     ]);

@@ -657,3 +657,35 @@ Deno.test(
     }
   },
 );
+
+Deno.test("a long-term signer that never answers does not stop the server", async () => {
+  let hangs = false;
+  const longTerm: Signer = {
+    publicKey: LONG_TERM.publicKey,
+    sign: (message) =>
+      hangs ? new Promise<Uint8Array>(() => {}) : LONG_TERM.sign(message),
+  };
+  class Clock extends Server {
+    now = NOW_MICROS;
+    override getTime(): bigint {
+      return this.now;
+    }
+  }
+  const server = await Clock.create({
+    longTerm: [longTerm],
+    trustClock: true,
+    greaseProbability: 0,
+  });
+  hangs = true;
+  server.now += 3500n * SECOND; // into the last eighth of the hour
+  for (let i = 0; i < 3; i++) {
+    const request = requestFor("rfc-10049", i);
+    const [outcome] = await server.handleBatch([request]);
+    assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+  }
+  // Nor does it keep a better one from taking its place.
+  await server.replaceKeys({ longTerm: [LONG_TERM] });
+  server.now += 3500n * SECOND;
+  const [outcome] = await server.handleBatch([requestFor("rfc-10049", 9)]);
+  assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { hex } from "@scure/base";
 import fc from "fast-check";
 import {
   concat,
@@ -7,6 +8,7 @@ import {
   encodeUint64,
   readUint32,
   readUint64,
+  writeUint32,
 } from "../lib/bytes.ts";
 import { VERIFIERS, type VerifyEquation } from "../lib/crypto.ts";
 import {
@@ -28,6 +30,7 @@ import {
 } from "../lib/rejection.ts";
 import { buildRequest } from "../lib/request.ts";
 import { TAG, tagName } from "../lib/tag.ts";
+import { encodeTimestamp } from "../lib/timestamp.ts";
 import { type Verdict, type Verified, verifyResponse } from "../lib/verify.ts";
 import {
   ALL,
@@ -1684,5 +1687,27 @@ Deno.test(
         .subarray(0, dialect.id === "google" ? 64 : 32);
       assert.deepEqual(Uint8Array.from(root ?? []), Uint8Array.from(leaf));
     }
+  },
+);
+
+Deno.test(
+  "verifyResponse() judges what it was given, whatever the caller's buffers hold later",
+  none,
+  async () => {
+    const good = await exchangeFor("draft-14", 1);
+    // The same time half an hour later: only the signature, checked last, tells.
+    const forged = Uint8Array.from(good.response);
+    const midp = encodeTimestamp("unix-seconds", MOMENT.midpointMicros);
+    const at = hex.encode(forged).indexOf(hex.encode(midp)) / 2;
+    assert(at > 0);
+    writeUint32(forged, at, readUint32(forged, at) + 1800);
+    const judging = verifyResponse({ ...good, response: forged });
+    forged.set(good.response);
+    const verdict = await judging;
+    assert(!verdict.ok && verdict.rejection.code === "response-signature");
+    const honest = Uint8Array.from(good.response);
+    const verifying = verifyResponse({ ...good, response: honest });
+    honest.fill(0);
+    assert.equal((await verifying).ok, true);
   },
 );

@@ -31,6 +31,14 @@ export function logEvents(log: Log): EventSink {
             hint: `sysctl net.core.rmem_max=${wantedBytes}`,
           });
       }
+      case "connections-cut": {
+        const { wanted, given } = event;
+        return log.log("warning", "fewer connections than asked for", {
+          wanted,
+          given,
+          hint: "raise the limit of open files",
+        });
+      }
       case "rotated":
         return log.log("info", "online key replaced", {
           until: formatTime(event.notAfterMicros),
@@ -66,6 +74,10 @@ export function logEvents(log: Log): EventSink {
       case "panic":
         return log.log("error", "unforeseen fault, one request dropped", {
           error: messageOf(event.error),
+        });
+      case "gave-up":
+        return log.log("error", "too many faults, stopping", {
+          what: event.what,
         });
       case "restarted":
         return log.log("error", "unforeseen fault, restarted", {

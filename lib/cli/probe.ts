@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Transport } from "../ask.ts";
+import type { Transport } from "../counters.ts";
 import {
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,

@@ -11,7 +11,7 @@ import {
 } from "../client.ts";
 import { DIALECTS, formatVersion } from "../dialect.ts";
 import { formatTime } from "../timestamp.ts";
-import type { Transport } from "../ask.ts";
+import type { Transport } from "../counters.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
 import {

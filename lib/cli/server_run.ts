@@ -236,10 +236,9 @@ async function startMonitor(
 /** Why a load balancer should not send anybody here. */
 function problemOf(server: Server): string | undefined {
   if (server.clockStatus === "stopped") return "the clock may be off";
-  const { notAfterMicros } = server;
-  return notAfterMicros !== undefined && server.getTime() > notAfterMicros
-    ? "the delegation has ended"
-    : undefined;
+  return server.canSign
+    ? undefined
+    : "the time is outside the window of an online key";
 }
 
 /** Tells the service manager, also regularly if it asked for that. */

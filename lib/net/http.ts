@@ -38,7 +38,8 @@ export async function openMonitor(
   port: number,
   source: Observability,
 ): Promise<MonitorServer> {
-  const server = http.createServer((request, response) => {
+  const options = { connectionsCheckingInterval: 1000 }; // else limits are checked twice a minute
+  const server = http.createServer(options, (request, response) => {
     const reply = (status: number, body: string, type = "text/plain") => {
       response.writeHead(status, {
         "content-type": `${type}; charset=utf-8`,

@@ -18,6 +18,8 @@ const NAMES = [
 const SYMBOLS = {
   // <sys/timex.h>
   adjtimex: { parameters: ["buffer"], result: "i32" },
+  // <sys/resource.h>
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   // <sys/socket.h>
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: {
@@ -88,6 +90,21 @@ export function readKernelClock(): KernelClock | undefined {
     leap: (status & (STA_INS | STA_DEL)) !== 0 ||
       (state !== TIME_OK && state !== TIME_ERROR),
   };
+}
+
+// <sys/resource.h>: struct rlimit is two 64-bit numbers, the one in force first.
+const RLIMIT_NOFILE = 7;
+
+/**
+ * How many files and sockets this process may have open.
+ *
+ * @returns The limit in force, or `undefined` where it cannot be known.
+ */
+export function openFilesLimit(): number | undefined {
+  const limit = new BigUint64Array(2);
+  const bytes = new Uint8Array(limit.buffer);
+  const failed = withLibc((libc) => libc.getrlimit(RLIMIT_NOFILE, bytes));
+  return failed === 0 ? Number(limit[0]) : undefined;
 }
 
 // <asm-generic/socket.h>, the same on x86-64 and arm64.

@@ -65,6 +65,7 @@ class NodeUdpSocket implements DatagramSocket {
   readonly #socket: dgram.Socket;
   readonly #maxBatch: number;
   readonly #queue: Datagram[] = [];
+  readonly #unsent = new Set<(sent: number) => void>();
   #wake: (() => void) | undefined;
   #stopped = false;
   #closed = false;
@@ -103,15 +104,21 @@ class NodeUdpSocket implements DatagramSocket {
     const sent = await Promise.all(batch.map(({ bytes, peer }) => {
       const { hostname, port } = peer as NodePeer;
       return new Promise<number>((resolve) => {
+        // Whatever is under way when the socket closes is never called back about.
+        this.#unsent.add(resolve);
+        const settle = (sent: number) => {
+          this.#unsent.delete(resolve);
+          resolve(sent);
+        };
         try {
           this.#socket.send(
             bytes,
             port,
             hostname,
-            (error) => resolve(error ? 0 : 1),
+            (error) => settle(error ? 0 : 1),
           );
         } catch {
-          resolve(0); // closed, or a port that cannot be
+          settle(0); // closed, or a port that cannot be
         }
       });
     }));
@@ -127,6 +134,7 @@ class NodeUdpSocket implements DatagramSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#socket.close();
+    for (const resolve of this.#unsent) resolve(0);
     this.#wake?.();
   }
 }

@@ -65,7 +65,10 @@ export async function resolve(
   if (found.length === 0) {
     throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
   }
-  return interleave(found).slice(0, MAX_ADDRESSES);
+  const addresses = found.map((one) =>
+    one.family === 6 ? canonical(one.hostname) : one
+  );
+  return interleave(addresses).slice(0, MAX_ADDRESSES);
 }
 
 /**

@@ -112,7 +112,7 @@ export class TcpServerSocket implements PacketSocket {
     const { address, port } = server.address() as net.AddressInfo;
     this.address = { hostname: address, port };
     server.on("connection", (socket) => this.#accept(socket));
-    server.on("error", () => {}); // such as running out of descriptors: try again
+    server.on("error", () => {}); // about single connections; the port stays open
     this.#gone = new Promise((resolve) =>
       server.once("close", () => resolve())
     );
