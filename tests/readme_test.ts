@@ -32,14 +32,22 @@ Deno.test("README's commands for newcomers are tasks of this project", () => {
   for (const line of lines) assert(line.split(" ").at(-1) as string in tasks);
 });
 
-Deno.test("README's tour of the command line works as written", async () => {
-  const tour = shellBlocks().find(([first]) => first?.startsWith("roughly "));
-  assert(tour);
+Deno.test("README's tours of the command line work as written", async (t) => {
+  const blocks = shellBlocks().filter(([first]) =>
+    first?.startsWith("roughly ")
+  );
+  // The first block is a tour; the others follow on from one another.
+  const [tour, ...operation] = blocks;
+  assert(tour && operation.length === 2);
+  await t.step("a tour on your own machine", () => walk(tour));
+  await t.step("operating a server", () => walk(operation.flat()));
+});
+
+/** Runs lines as they stand, but on free ports. */
+async function walk(lines: readonly string[]): Promise<void> {
   const cwd = await Deno.makeTempDir();
-  // A port of our own in place of the one that is written down.
-  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = free.addr as Deno.NetAddr;
-  free.close();
+  const port = freePort();
+  const monitor = freePort();
   const command = (line: string) =>
     new Deno.Command(Deno.execPath(), {
       args: [...CLI, ...line.split(" ").slice(1)],
@@ -52,8 +60,9 @@ Deno.test("README's tour of the command line works as written", async () => {
   let publicKey = "";
   let server: Deno.ChildProcess | undefined;
   try {
-    for (const written of tour) {
+    for (const written of lines) {
       const line = written.replaceAll("2002", String(port))
+        .replaceAll("9975", String(monitor))
         .replaceAll("PUBLIC_KEY", publicKey);
       if (line.endsWith(" &")) {
         server = command(line.slice(0, -2)).spawn();
@@ -75,7 +84,12 @@ Deno.test("README's tour of the command line works as written", async () => {
     await server?.status;
     await Deno.remove(cwd, { recursive: true });
   }
-});
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
 
 /** Reads until a line begins with the text, then lets the rest go. */
 async function untilLine(
