@@ -178,29 +178,20 @@ export async function sendRequest(
   options: SendRequestOptions,
 ): Promise<QueryResult> {
   const publicKey = keyBytes(options.publicKey);
-  let closest: { rejection: Rejection; exchange: Exchange } | undefined;
+  const refused = new Refusals();
   const judge = async (arrival: Arrival): Promise<QueryResult | undefined> => {
     const { response } = arrival;
     for (const { request, sentAt } of arrival.attempts) {
       const exchange = { request, response, publicKey };
       const verdict: Verdict = await verifyResponse(exchange);
       if (verdict.ok) return toResult(verdict, exchange, arrival, sentAt);
-      const { rejection } = verdict;
-      // Of several requests a reply may be meant for, and of several replies, the one
-      // that came closest says most about what is wrong.
-      if (
-        closest === undefined ||
-        progress(rejection) >= progress(closest.rejection)
-      ) {
-        closest = { rejection, exchange };
-      }
+      refused.add(verdict.rejection, exchange);
     }
     return undefined;
   };
   const answer = await ask({ ...plan(options, publicKey), judge });
   if (answer !== undefined) return answer;
-  if (closest) throw new VerificationError(closest.rejection, closest.exchange);
-  throw timedOut(options);
+  throw refused.closest ?? timedOut(options);
 }
 
 /**
@@ -221,7 +212,7 @@ export async function veryDangerouslySendRequestAndDoNotVerify(
   const key = options.publicKey === undefined
     ? undefined
     : keyBytes(options.publicKey);
-  let closest: { rejection: Rejection; exchange: Exchange } | undefined;
+  const refused = new Refusals();
   const judge = (arrival: Arrival): Promise<UnverifiedResult | undefined> => {
     const { response, from, transport, receivedAt } = arrival;
     for (const { request, sentAt } of arrival.attempts) {
@@ -237,24 +228,36 @@ export async function veryDangerouslySendRequestAndDoNotVerify(
         });
       }
       const publicKey = key ?? new Uint8Array(KEY_BYTES);
-      const { rejection } = parsed;
-      if (
-        closest === undefined ||
-        progress(rejection) >= progress(closest.rejection)
-      ) {
-        closest = { rejection, exchange: { request, response, publicKey } };
-      }
+      refused.add(parsed.rejection, { request, response, publicKey });
     }
     return Promise.resolve(undefined);
   };
   const answer = await ask({ ...plan(options, key), judge });
   if (answer !== undefined) return answer;
-  if (closest) throw new VerificationError(closest.rejection, closest.exchange);
-  throw timedOut(options);
+  throw refused.closest ?? timedOut(options);
 }
 
-function progress(rejection: Rejection): number {
-  return REJECTION_CODES.indexOf(rejection.code);
+/**
+ * What was not believed. Of several requests that a reply may be meant for, and of several
+ * replies, the one that came furthest through the checks says most about what is wrong.
+ */
+class Refusals {
+  #closest: { rejection: Rejection; exchange: Exchange } | undefined;
+
+  add(rejection: Rejection, exchange: Exchange): void {
+    const known = this.#closest &&
+      REJECTION_CODES.indexOf(this.#closest.rejection.code);
+    if (
+      known === undefined || REJECTION_CODES.indexOf(rejection.code) >= known
+    ) {
+      this.#closest = { rejection, exchange };
+    }
+  }
+
+  get closest(): VerificationError | undefined {
+    return this.#closest &&
+      new VerificationError(this.#closest.rejection, this.#closest.exchange);
+  }
 }
 
 function keyBytes(key: Uint8Array | string): Uint8Array {

@@ -94,6 +94,7 @@ export class TcpServerSocket implements PacketSocket {
   readonly #paused = new Set<Connection>();
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #gone: Promise<void>;
+  #isGone: () => void = () => {};
   #queue: Datagram[] = [];
   #wake: (() => void) | undefined;
   #stopped = false;
@@ -113,9 +114,8 @@ export class TcpServerSocket implements PacketSocket {
     this.address = { hostname: address, port };
     server.on("connection", (socket) => this.#accept(socket));
     server.on("error", () => {}); // about single connections; the port stays open
-    this.#gone = new Promise((resolve) =>
-      server.once("close", () => resolve())
-    );
+    this.#gone = new Promise((resolve) => this.#isGone = resolve);
+    server.once("close", () => this.#isGone());
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -202,10 +202,12 @@ export class TcpServerSocket implements PacketSocket {
       socket.end();
       socket.resume();
     }
-    const linger = setTimeout(() => {
+    let timer = setTimeout(() => {
       for (const { socket } of this.#connections) socket.destroy();
+      // Deno 2.4 does not say that a server has closed once it had a connection.
+      timer = setTimeout(() => this.#isGone(), LINGER_MS);
     }, LINGER_MS);
-    void this.#gone.then(() => clearTimeout(linger));
+    void this.#gone.then(() => clearTimeout(timer));
     this.#wake?.();
   }
 
