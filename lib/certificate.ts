@@ -108,6 +108,21 @@ export interface Delegation {
   readonly notAfterMicros: bigint;
 }
 
+/** Where a time lies in a delegation's window. */
+export type WindowState = "open" | "has ended" | "has not begun";
+
+/**
+ * May the online key sign at this time? Both ends belong to the window (RFC 10049,
+ * section 5.2.6).
+ */
+export function windowState(
+  window: Pick<Delegation, "notBeforeMicros" | "notAfterMicros">,
+  micros: bigint,
+): WindowState {
+  if (micros > window.notAfterMicros) return "has ended";
+  return micros < window.notBeforeMicros ? "has not begun" : "open";
+}
+
 /** What {@linkcode buildCertificate} needs to know. */
 export interface CertificateOptions extends Delegation {
   /** Layout of MINT and MAXT. */

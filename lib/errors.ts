@@ -44,8 +44,7 @@ export type WireErrorCode =
   | "nonce"
   | "size"
   | "value"
-  | "key"
-  | "response";
+  | "key";
 
 /** Something cannot be put into, or read from, a Roughtime packet. */
 export class WireError extends Error {
@@ -90,7 +89,7 @@ export class NetworkError extends Error {
 }
 
 /** Why a server cannot start or go on. */
-export type ServerErrorCode = "config" | "key" | "bind" | "delegation";
+export type ServerErrorCode = "config" | "key" | "bind";
 
 /** A server cannot start or go on. */
 export class ServerError extends Error {

@@ -8,7 +8,7 @@
  */
 
 import { equal } from "./bytes.ts";
-import { buildCertificate, type Spelling } from "./certificate.ts";
+import { buildCertificate, type Spelling, windowState } from "./certificate.ts";
 import { createSigner, type Signer, srvOf } from "./crypto.ts";
 import { type Dialect, DIALECTS, type TimeUnit } from "./dialect.ts";
 
@@ -181,12 +181,7 @@ export class Keyring {
    * @throws What a long-term signer threw, after the others were renewed all the same.
    */
   async renew(nowMicros: bigint): Promise<number> {
-    const reserve = this.#options.validityMicros / 8n;
-    const stale = this.#identities.filter(({ online, rooted }) =>
-      rooted && (nowMicros < online.notBeforeMicros ||
-        nowMicros >= online.notAfterMicros - reserve)
-    );
-    if (stale.length === 0) return 0;
+    const stale = this.#stale(nowMicros);
     const failures: unknown[] = [];
     await Promise.all(stale.map(async (old) => {
       const longTerm = this.#options.longTerm.find(({ publicKey }) =>
@@ -206,6 +201,19 @@ export class Keyring {
     return stale.length;
   }
 
+  /** Would {@linkcode renew} have something to do? */
+  isStale(nowMicros: bigint): boolean {
+    return this.#stale(nowMicros).length > 0;
+  }
+
+  #stale(nowMicros: bigint): Identity[] {
+    const reserve = this.#options.validityMicros / 8n;
+    return this.#identities.filter(({ online, rooted }) =>
+      rooted && (nowMicros < online.notBeforeMicros ||
+        nowMicros >= online.notAfterMicros - reserve)
+    );
+  }
+
   /** A batch may still be signing with a key that was replaced, so it goes one later. */
   #retire(signer: Signer): void {
     this.#retired.push(signer);
@@ -223,7 +231,7 @@ export class Keyring {
   /** Can every online key sign at this time? */
   covers(micros: bigint): boolean {
     return this.#identities.every(({ online }) =>
-      micros >= online.notBeforeMicros && micros <= online.notAfterMicros
+      windowState(online, micros) === "open"
     );
   }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { signedBytes } from "./certificate.ts";
+import { signedBytes, windowState } from "./certificate.ts";
 import { hashOf, SIGNATURE_BYTES } from "./crypto.ts";
 import {
   ALIASES,
@@ -272,9 +272,7 @@ export class Responder {
       dialect.srv === "heeded" ? request.srv : undefined,
     );
     if (identity === undefined) return "srv";
-    const { notBeforeMicros, notAfterMicros } = identity.online;
-    const { midpointMicros } = moment;
-    if (midpointMicros < notBeforeMicros || midpointMicros > notAfterMicros) {
+    if (windowState(identity.online, moment.midpointMicros) !== "open") {
       return "delegation";
     }
     return { identity, dialect, version, request };

@@ -315,7 +315,7 @@ export class Server {
   async #renew(nowMicros: bigint, monotonic: bigint): Promise<void> {
     const keyring = this.#keyring;
     if (keyring === undefined) return;
-    if (monotonic >= this.#renewAfter) {
+    if (monotonic >= this.#renewAfter && keyring.isStale(nowMicros)) {
       const begins = this.#renewing === undefined;
       const renewing = this.#renewing ??= keyring.renew(nowMicros).then(
         (renewed) => {

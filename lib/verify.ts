@@ -8,7 +8,12 @@
  */
 
 import { equal } from "./bytes.ts";
-import { type Delegation, findSpelling, type Spelling } from "./certificate.ts";
+import {
+  type Delegation,
+  findSpelling,
+  type Spelling,
+  windowState,
+} from "./certificate.ts";
 import { hashOf, KEY_BYTES, type VerifyEquation } from "./crypto.ts";
 import {
   areConfusable,
@@ -144,10 +149,9 @@ export async function verifyResponse(
   if (delegationSpelling === undefined) {
     return reject({ code: "certificate-signature" });
   }
-  // Both ends belong to the window (section 5.2.6).
   const { midpointMicros } = response;
   const { notBeforeMicros, notAfterMicros } = delegation;
-  if (midpointMicros < notBeforeMicros || midpointMicros > notAfterMicros) {
+  if (windowState(delegation, midpointMicros) !== "open") {
     return reject({
       code: "outside-delegation",
       midpointMicros,

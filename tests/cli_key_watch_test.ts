@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type KeyOptions, loadKeys } from "../lib/cli/key_source.ts";
-import { KeyWatch, toServerKeys, windowState } from "../lib/cli/key_watch.ts";
+import { windowState } from "../lib/certificate.ts";
+import { KeyWatch, toServerKeys } from "../lib/cli/key_watch.ts";
 import { Log } from "../lib/cli/log.ts";
 import { createSigner } from "../lib/crypto.ts";
 import { DIALECTS } from "../lib/dialect.ts";

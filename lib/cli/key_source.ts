@@ -50,6 +50,11 @@ export interface LoadedKeys {
   readonly delegated: readonly Sourced<Delegated>[];
 }
 
+/** Was there any key? */
+export function hasKeys({ longTerm, delegated }: LoadedKeys): boolean {
+  return longTerm.length + delegated.length > 0;
+}
+
 /** The text that is written to a key file; `.env` files look the same. */
 export function keyFileText(seed: Uint8Array): string {
   return `${KEY_VARIABLES[1]}=${formatKey(seed)}\n`;
@@ -141,7 +146,7 @@ export async function loadKeys(options: KeyOptions): Promise<LoadedKeys> {
   for (const source of delegation) {
     delegated.push({ key: await loadDelegation(source), source, isFile: true });
   }
-  if (longTerm.length + delegated.length === 0) {
+  if (!hasKeys({ longTerm, delegated })) {
     const found = await findKey();
     if (found) longTerm.push(found);
   }

@@ -8,12 +8,14 @@
  */
 
 import { equal } from "../bytes.ts";
+import { windowState } from "../certificate.ts";
 import { formatKey } from "../key_text.ts";
-import type { Delegated, OnlineKey } from "../keyring.ts";
+import type { Delegated } from "../keyring.ts";
 import type { Server } from "../server.ts";
 import { UsageError } from "./exit_code.ts";
 import { messageOf } from "./failure.ts";
 import {
+  hasKeys,
   type KeyOptions,
   type LoadedKeys,
   loadKeyFile,
@@ -115,7 +117,7 @@ export class KeyWatch {
 
   async #replace(keys: LoadedKeys): Promise<void> {
     // A server without any key made one up; there is nothing to put in its place.
-    if (keys.longTerm.length + keys.delegated.length === 0) {
+    if (!hasKeys(keys)) {
       return this.#log.log(
         "warning",
         "no private key found, the one made up at the start stays in use",
@@ -178,15 +180,6 @@ function fingerprint({ longTerm, delegated }: LoadedKeys): string {
       online.notAfterMicros,
     ]),
   ].join(" ");
-}
-
-/** Whether an online key may sign at a time, in microseconds since 1970. */
-export function windowState(
-  { notBeforeMicros, notAfterMicros }: OnlineKey,
-  nowMicros: bigint,
-): "open" | "has ended" | "has not begun" {
-  if (nowMicros > notAfterMicros) return "has ended";
-  return nowMicros < notBeforeMicros ? "has not begun" : "open";
 }
 
 /** The form that a server takes them in. */

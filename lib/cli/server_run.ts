@@ -5,6 +5,7 @@
  */
 
 import config from "../../deno.json" with { type: "json" };
+import { windowState } from "../certificate.ts";
 import { dialectFor } from "../dialect.ts";
 import { formatKey } from "../key_text.ts";
 import type { V1Context } from "../keyring.ts";
@@ -19,8 +20,13 @@ import type { NamedVersion } from "./arguments.ts";
 import { logEvents, logStats } from "./event_log.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
 import { systemMessage } from "./failure.ts";
-import { type KeyOptions, type LoadedKeys, loadKeys } from "./key_source.ts";
-import { KeyWatch, toServerKeys, windowState } from "./key_watch.ts";
+import {
+  hasKeys,
+  type KeyOptions,
+  type LoadedKeys,
+  loadKeys,
+} from "./key_source.ts";
+import { KeyWatch, toServerKeys } from "./key_watch.ts";
 import { Log, type LogFormat } from "./log.ts";
 import { type Output, printable } from "./output.ts";
 import { onReload, onTermination } from "./signals.ts";
@@ -90,7 +96,7 @@ export async function serverRun(
       log.log("info", "monitor listening", { address });
     }
     announce(server, running.addresses, output);
-    if (keys.longTerm.length + keys.delegated.length === 0) warnOfNoKey(log);
+    if (!hasKeys(keys)) warnOfNoKey(log);
     const notifier = startNotifier(cleanups);
     await notifier?.notify("READY=1");
     await running.finished;
@@ -108,9 +114,8 @@ async function createServer(
   keys: LoadedKeys,
   log: Log,
 ): Promise<Server> {
-  const found = keys.longTerm.length + keys.delegated.length > 0;
   return await Server.create({
-    ...(found ? toServerKeys(keys) : {}),
+    ...(hasKeys(keys) ? toServerKeys(keys) : {}),
     radiusSeconds: options.radius,
     maxRadiusSeconds: Math.max(options.maxRadius, options.radius),
     trustClock: options.trustClock,
@@ -191,7 +196,7 @@ function describe(
       } days left`,
     );
   }
-  if (keys.longTerm.length + keys.delegated.length === 0) {
+  if (!hasKeys(keys)) {
     output.out("Key: none, so a new one at every start");
   }
   const { listen, port, tcp } = listenOptions(options);
