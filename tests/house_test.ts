@@ -3,7 +3,16 @@ import assert from "node:assert/strict";
 const ROOT = new URL("../", import.meta.url);
 
 /** Files at the root that may not all be there; they are the faces. */
-const DOORS = ["mod.ts", "server.ts", "verify.ts", "wire.ts", "cli.ts"];
+const DOORS = [
+  "mod.ts",
+  "ecosystem.ts",
+  "clock.ts",
+  "server.ts",
+  "verify.ts",
+  "wire.ts",
+  "chaos.ts",
+  "cli.ts",
+];
 
 /** Which files make up a layer. An import goes to the same layer or to one before it. */
 const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
@@ -13,12 +22,12 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ["documents", /^lib\/(field|request|certificate|response)\.ts$/],
   [
     "judgement",
-    /^lib\/(verify|chain|report|server_list|quorum|responder|grease|keyring|delegation|clock_guard|counters|metrics|server_event)\.ts$/,
+    /^lib\/(verify|chain|report|report_verdict|server_list|list_lint|bundled_list|quorum|clock_model|responder|fast_responder|grease|keyring|delegation|clock_guard|counters|metrics|server_event|malformed|histogram|load_report)\.ts$/,
   ],
   ["sockets", /^lib\/net\/.+$/],
   [
     "roles",
-    /^lib\/(ask|client|ecosystem|clock|clock_watch|server|server_options|serve)\.ts$/,
+    /^lib\/(ask|client|ecosystem|pick|measure|clock|clock_watch|report_submit|chaos|chaos_reply|load|server|server_options|serve|fast_serve|worker|workers)\.ts$/,
   ],
   ["faces", /^(lib\/cli\/.+|[^/]+\.ts)$/],
 ];
