@@ -161,6 +161,25 @@ function isWellFormed(signature: Uint8Array, publicKey: Uint8Array): boolean {
     isBelow(signature.subarray(32), L_BYTES, 0xff);
 }
 
+/**
+ * Can any signature be valid under this key? Not if it is no point of the curve, of small
+ * order, or not in its canonical form.
+ *
+ * @param publicKey Bytes of any length.
+ */
+export function isVerifiableKey(publicKey: Uint8Array): boolean {
+  if (
+    publicKey.length !== KEY_BYTES || isSmallOrder(publicKey) ||
+    !isBelow(publicKey, P_BYTES, 0x7f)
+  ) return false;
+  try {
+    Point.fromBytes(publicKey);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Checks the equation R = S*B - k*A on encoded points. */
 export type VerifyEquation = (
   signature: Uint8Array,

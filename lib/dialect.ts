@@ -630,6 +630,26 @@ export function areConfusable(a: Dialect, b: Dialect): boolean {
 }
 
 /**
+ * What to offer first to a server whose entry in a server list names a version (RFC 10049,
+ * section 8.3: the highest it supports). As many of the usual versions go along as one
+ * request can offer beside it: the number may be out of date.
+ *
+ * @param version A wire number or {@linkcode GOOGLE_VERSION}.
+ * @returns An offer, or `undefined` where the usual one does: it has the version, or nobody
+ * here knows that version, and a server is likely to speak older ones too.
+ */
+export function offerFor(version: number): readonly number[] | undefined {
+  const wanted = dialectFor(version, { typed: true });
+  if (wanted === undefined || DEFAULT_OFFER.includes(version)) return undefined;
+  const company = DEFAULT_OFFER.filter((code) => {
+    const other = dialectFor(code, { typed: true });
+    return other?.framed === wanted.framed &&
+      other.nonceSize === wanted.nonceSize && !areConfusable(wanted, other);
+  });
+  return [...company, version].sort((a, b) => a - b);
+}
+
+/**
  * Must this VER list be ascending, free of repeats and at most 32 long? Only when it
  * offers a dialect with that rule: Cloudflare's own client sends `[11, 8]` for the rest.
  */

@@ -44,7 +44,8 @@ export type WireErrorCode =
   | "nonce"
   | "size"
   | "value"
-  | "key";
+  | "key"
+  | "list";
 
 /** Something cannot be put into, or read from, a Roughtime packet. */
 export class WireError extends Error {

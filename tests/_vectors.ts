@@ -176,3 +176,7 @@ export function roughenough(): NamedExchange {
 }
 
 export const thirdPartyFile: (path: string) => Uint8Array = binary;
+
+export function thirdPartyText(path: string): string {
+  return Deno.readTextFileSync(new URL(path, THIRD_PARTY));
+}

@@ -6,6 +6,8 @@ const COMMANDS = [
   [],
   ["query"],
   ["probe"],
+  ["ecosystem"],
+  ["ecosystem", "lint"],
   ["server"],
   ["server", "run"],
   ["server", "keygen"],
@@ -50,7 +52,7 @@ Deno.test("--version prints the version", async () => {
 });
 
 Deno.test("a missing command gets help on stderr", async () => {
-  for (const words of [[], ["server"]]) {
+  for (const words of [[], ["server"], ["ecosystem"]]) {
     const { code, out, err } = await run(...words);
     assert.equal(code, 2);
     assert.deepEqual(out, []);
@@ -117,6 +119,7 @@ Deno.test("a command that cannot even be read answers in JSON if it is asked to"
     [["query", "h", "--json", "--timeout", "x"], "roughly/query/1"],
     [["probe", "--bogus", "--json"], "roughly/probe/1"],
     [["server", "keygen", "extra", "--json"], "roughly/keygen/1"],
+    [["ecosystem", "lint", "--json"], "roughly/ecosystem-lint/1"],
   ];
   for (const [words, schema] of cases) {
     const { code, out, err } = await run(...words);

@@ -7,6 +7,7 @@ import { concat, equal } from "../lib/bytes.ts";
 import {
   createSigner,
   hashOf,
+  isVerifiableKey,
   srvOf,
   VERIFIERS,
   verifyStrict,
@@ -662,5 +663,28 @@ Deno.test({
         },
       ),
     );
+  },
+});
+
+Deno.test({
+  name: "isVerifiableKey() refuses keys under which nothing can be valid",
+  permissions: "none",
+  fn: () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const { publicKey } = createSigner(new Uint8Array(32).fill(seed));
+      assert(isVerifiableKey(publicKey));
+      assert(!isVerifiableKey(publicKey.subarray(1)));
+    }
+    for (const { name, bytes } of smallEncodings()) {
+      assert(!isVerifiableKey(bytes), name);
+    }
+    const offCurve = Uint8Array.of(2, ...new Uint8Array(31));
+    assert.throws(() => Point.fromBytes(offCurve));
+    assert(!isVerifiableKey(offCurve));
+    // y = p + 3, which a lax decoder takes for the point with y = 3
+    const y3 = Uint8Array.of(3, ...new Uint8Array(31));
+    const lax = Uint8Array.of(0xf0, ...new Uint8Array(30).fill(0xff), 0x7f);
+    assert(isVerifiableKey(y3));
+    assert(!isVerifiableKey(lax));
   },
 });

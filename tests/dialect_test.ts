@@ -12,6 +12,7 @@ import {
   MAX_OFFERED,
   MAX_VERSIONS,
   mustAscend,
+  offerFor,
   OFFERS,
   selectVersion,
   SERVER_VERSIONS,
@@ -383,5 +384,23 @@ Deno.test({
       if (code === GOOGLE_VERSION) return;
       assert.equal(Number(formatVersion(code)), code);
     }));
+  },
+});
+
+Deno.test({
+  name: "offerFor() gives an offer with the version that can be sent",
+  permissions: "none",
+  fn: () => {
+    for (const code of [...ALL.map(({ code }) => code), ...ALIASES]) {
+      const offer = offerFor(code) ?? DEFAULT_OFFER;
+      assert(offer.includes(code), formatVersion(code));
+      assert(offer.length <= MAX_OFFERED && isAscending(offer));
+      const nonce = new Uint8Array(nonceSizeOf(offer));
+      assert.equal(buildRequest({ versions: offer, nonce }).length, 1024);
+    }
+    assert.deepEqual(offerFor(GOOGLE_VERSION), [GOOGLE_VERSION]);
+    for (const code of [...DEFAULT_OFFER, 0, 2, 0x90000001, NaN]) {
+      assert.equal(offerFor(code), undefined);
+    }
   },
 });

@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ["documents", /^lib\/(field|request|certificate|response)\.ts$/],
   [
     "judgement",
-    /^lib\/(verify|chain|report|report_verdict|server_list|list_lint|bundled_list|quorum|clock_model|responder|fast_responder|grease|keyring|delegation|clock_guard|counters|metrics|server_event|malformed|histogram|load_report)\.ts$/,
+    /^lib\/(verify|chain|report|report_verdict|server_address|server_list|operator|list_lint|bundled_list|quorum|clock_model|responder|fast_responder|grease|keyring|delegation|clock_guard|counters|metrics|server_event|malformed|histogram|load_report)\.ts$/,
   ],
   ["sockets", /^lib\/net\/.+$/],
   [

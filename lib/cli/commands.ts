@@ -25,6 +25,11 @@ import {
   type Variables,
 } from "./environment.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./key_source.ts";
+import {
+  ecosystemLint,
+  LINT_SCHEMA,
+  type LintCommandOptions,
+} from "./ecosystem_lint.ts";
 import type { Output } from "./output.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import { PROBE_SCHEMA } from "./probe_report.ts";
@@ -92,6 +97,9 @@ export function buildProgram(output: Output, done: Done): Program {
   const schemas = new Map<Command, string>();
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
+  const ecosystem = program.command("ecosystem")
+    .description("many servers, and lists of them");
+  schemas.set(addEcosystemLint(ecosystem, output, done), LINT_SCHEMA);
   const server = program.command("server").description("run a server");
   addServerRun(server, output, done);
   schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
@@ -113,7 +121,7 @@ export function buildProgram(output: Output, done: Done): Program {
     command: program,
     schema: undefined,
     onEnter: (callback) => {
-      for (const parent of [program, server]) {
+      for (const parent of [program, ecosystem, server]) {
         parent.hook("preSubcommand", (_parent, entered) => {
           const command = entered as Command;
           callback({ command, schema: schemas.get(command) });
@@ -140,7 +148,9 @@ function timeoutOption(seconds: number): Option {
 function addQuery(program: Command, output: Output, done: Done): Command {
   return program.command("query")
     .description("ask a server for the time and verify the answer")
-    .argument("<target...>", TARGET_HELP)
+    .argument("[target...]", TARGET_HELP)
+    .option("--name <name>", "ask this server of a list instead")
+    .option("--list <file>", "server list for --name; one is built in")
     .addOption(
       new Option("--terse", "print the seconds since 1970 and nothing else")
         .conflicts("json"),
@@ -158,9 +168,10 @@ function addQuery(program: Command, output: Output, done: Done): Command {
       "--very-dangerously-disable-verification",
       "print whatever comes back; anybody may have sent it",
     )
-    .action(async (words: string[], options: QueryOptions) =>
-      done(await query(words, options, output))
-    );
+    .action(async (words: string[], options: QueryOptions) => {
+      const { verbose } = program.opts<{ verbose?: boolean }>();
+      done(await query(words, { ...options, verbose }, output));
+    });
 }
 
 function addProbe(program: Command, output: Output, done: Done): Command {
@@ -176,6 +187,25 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     .addOption(transportOption())
     .action(async (words: string[], options: ProbeOptions) =>
       done(await probe(words, options, output))
+    );
+}
+
+function addEcosystemLint(
+  ecosystem: Command,
+  output: Output,
+  done: Done,
+): Command {
+  return ecosystem.command("lint")
+    .description("say what is wrong with a server list")
+    .argument("<list>", "file, https URL, or - for the standard input")
+    .option("--strict", "take warnings for errors")
+    .option("--json", "print one line of JSON")
+    .addHelpText(
+      "after",
+      "\nEnds with 4 if there are errors, with 2 if the list cannot be read.",
+    )
+    .action(async (path: string, options: LintCommandOptions) =>
+      done(await ecosystemLint(path, options, output))
     );
 }
 

@@ -14,6 +14,8 @@ import { formatTime } from "../timestamp.ts";
 import type { Transport } from "../counters.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
+import { loadList, pickServer } from "./list_source.ts";
+import { type Endpoint, endpointsOf, tryEach } from "./listed_query.ts";
 import {
   formatMillis,
   formatSeconds,
@@ -30,11 +32,26 @@ export interface QueryOptions {
   readonly timeout: number;
   readonly offer?: readonly NamedVersion[];
   readonly transport: "auto" | Transport;
+  /** Of a server in a list, in place of a target. */
+  readonly name?: string;
+  /** The list to look in; the bundled one without. */
+  readonly list?: string;
+  /** Was more talk asked for? */
+  readonly verbose?: boolean | undefined;
   readonly veryDangerouslyDisableVerification?: boolean;
 }
 
 /** Names the output's form. */
 export const QUERY_SCHEMA = "roughly/query/1";
+
+/** Whom to ask, and for what. */
+interface Asked {
+  readonly name: string | undefined;
+  readonly endpoints: readonly [Endpoint, ...Endpoint[]];
+  readonly publicKey: Uint8Array | undefined;
+  /** What to offer first. */
+  readonly versions?: readonly number[] | undefined;
+}
 
 /** Runs the command. */
 export async function query(
@@ -42,19 +59,20 @@ export async function query(
   options: QueryOptions,
   output: Output,
 ): Promise<number> {
-  const { host, port, publicKey } = parseTarget(words);
-  const request = {
-    host,
-    port,
-    transport: options.transport,
-    timeout: options.timeout * 1000,
-    ...(options.offer ? { ...toOffer(options.offer), fallback: false } : {}),
-  };
+  const asked = await whomToAsk(words, options, output);
+  const { endpoints, publicKey, versions } = asked;
+  const timeout = options.timeout * 1000;
+  const offer = options.offer
+    ? { ...toOffer(options.offer), fallback: false }
+    : { versions };
   if (options.transport === "tcp" && options.offer?.some(isUdpOnly)) {
     throw new UsageError("cannot ask google's protocol over TCP: it has none");
   }
   if (options.veryDangerouslyDisableVerification) {
-    return await queryUnverified({ ...request, publicKey }, options, output);
+    return await tryEach(endpoints, timeout, (endpoint, timeout) => {
+      const request = { ...endpoint, ...offer, timeout, publicKey };
+      return queryUnverified(request, options, output);
+    });
   }
   if (publicKey === undefined) {
     throw new UsageError(
@@ -62,22 +80,63 @@ export async function query(
       "add the server's long-term public key as the last word",
     );
   }
-  output.progress(`asking ${printable(host)} port ${port} ...`);
-  let result: QueryResult;
-  try {
-    result = await sendRequest({ ...request, publicKey });
-  } finally {
-    output.progress("");
-  }
+  const { endpoint, result } = await tryEach(
+    endpoints,
+    timeout,
+    async (endpoint, timeout) => {
+      const { host, port } = endpoint;
+      output.progress(`asking ${printable(host)} port ${port} ...`);
+      try {
+        const request = { ...endpoint, ...offer, timeout, publicKey };
+        return { endpoint, result: await sendRequest(request) };
+      } finally {
+        output.progress("");
+      }
+    },
+  );
   const localMicros = localClock(result.receivedAt);
   if (options.json) {
-    printResult(output, host, port, result, localMicros);
+    printResult(output, { ...endpoint, name: asked.name }, result, localMicros);
   } else {
     for (const line of describe(result, options.terse, localMicros)) {
       output.out(line);
     }
   }
   return EXIT.ok;
+}
+
+async function whomToAsk(
+  words: readonly string[],
+  options: QueryOptions,
+  output: Output,
+): Promise<Asked> {
+  const { name, list: path, transport, verbose } = options;
+  if (name === undefined) {
+    if (path !== undefined) {
+      throw new UsageError("cannot use --list without --name");
+    }
+    if (words.length === 0) {
+      throw new UsageError(
+        "missing required argument 'target'",
+        "see 'roughly query --help'",
+      );
+    }
+    const { host, port, publicKey } = parseTarget(words);
+    return { name, endpoints: [{ host, port, transport }], publicKey };
+  }
+  if (words.length > 0) {
+    throw new UsageError(
+      `cannot use "${words.join(" ")}" with --name: the list says where it is`,
+    );
+  }
+  const list = await loadList(path, { output, verbose });
+  const server = pickServer(list, name);
+  return {
+    name: server.name,
+    endpoints: endpointsOf(server, transport),
+    publicKey: server.publicKey,
+    versions: server.offer,
+  };
 }
 
 function isUdpOnly({ dialects }: NamedVersion): boolean {
@@ -132,8 +191,7 @@ function describe(
 
 function printResult(
   output: Output,
-  host: string,
-  port: number,
+  { name, host, port }: Endpoint & { readonly name: string | undefined },
   result: QueryResult,
   localMicros: bigint,
 ): void {
@@ -142,6 +200,7 @@ function printResult(
     schema: QUERY_SCHEMA,
     ok: true,
     verified: true,
+    name,
     host,
     port,
     address: result.address,

@@ -1,0 +1,151 @@
+/**
+ * Getting a server list: from a file, from the web, or the one that is here already.
+ *
+ * @module
+ */
+
+import { open } from "node:fs/promises";
+import { bundledList } from "./bundled_list.ts";
+import { NetworkError, WireError } from "./errors.ts";
+import { isPermissionError } from "./net/resolve.ts";
+import {
+  MAX_LIST_LENGTH,
+  parseServerList,
+  type ServerList,
+} from "./server_list.ts";
+
+/** Options of {@linkcode loadEcosystem}. */
+export interface LoadEcosystemOptions {
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Fetches HTTPS URLs.
+   *
+   * @default {globalThis.fetch}
+   */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** A web server that is slower than that does not count as an answer. */
+const FETCH_TIMEOUT_MS = 30_000;
+
+/**
+ * Loads a server list.
+ *
+ * A list names whom to trust, so take it only from where you would take a program from.
+ * HTTPS checks certificates against the local clock: on a machine that has no idea what
+ * time it is, use a file or the bundled list.
+ *
+ * @example
+ * ```ts
+ * import { loadEcosystem } from "@roughly/roughly/ecosystem";
+ *
+ * const { servers } = await loadEcosystem();
+ * console.log(servers.map(({ name }) => name));
+ * ```
+ *
+ * @param source Path of a file, or a `file:` or `https:` URL; the bundled list without one.
+ * @param options How to fetch.
+ * @throws {WireError} With code `list` if it is no server list, or too large.
+ * @throws {NetworkError} If it cannot be fetched.
+ * @throws The system's error if the file cannot be read, the signal's reason if it aborts.
+ */
+export async function loadEcosystem(
+  source?: string | URL,
+  options: LoadEcosystemOptions = {},
+): Promise<ServerList> {
+  if (source === undefined) return bundledList();
+  return parseServerList(await readListText(source, options));
+}
+
+/** Gets the text of a server list; throws as {@linkcode loadEcosystem} does. */
+export async function readListText(
+  source: string | URL,
+  options: LoadEcosystemOptions = {},
+): Promise<string> {
+  const url = source instanceof URL
+    ? source
+    : /^(https?|file):\/\//i.test(source) && URL.canParse(source)
+    ? new URL(source)
+    : undefined;
+  if (url === undefined) return await readFile(source);
+  if (url.protocol === "file:") return await readFile(url);
+  // RFC 10049, section 8.3: the scheme must be HTTPS.
+  if (url.protocol === "https:") return await fetchText(url, options);
+  throw new WireError(
+    "list",
+    `Cannot load server list from "${url}": only https: and file: will do`,
+  );
+}
+
+async function readFile(path: string | URL): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    return await readBounded(file.createReadStream({ autoClose: false }));
+  } finally {
+    await file.close();
+  }
+}
+
+async function fetchText(
+  url: URL,
+  { signal, fetch = globalThis.fetch }: LoadEcosystemOptions,
+): Promise<string> {
+  const patience = AbortSignal.timeout(FETCH_TIMEOUT_MS);
+  try {
+    const response = await fetch(url, {
+      headers: {
+        accept: "application/roughtime-server+json, application/json;q=0.9",
+      },
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+    const { ok, status, body, redirected } = response;
+    const astray = redirected && !/^https:/i.test(response.url);
+    if (!ok || body === null || astray) {
+      await body?.cancel();
+      throw unfetched(
+        url,
+        astray ? "it leads away from HTTPS" : `the answer is ${status}`,
+      );
+    }
+    return await readBounded(body);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof WireError || error instanceof NetworkError) {
+      throw error;
+    }
+    throw unfetched(
+      url,
+      error instanceof Error ? error.message : String(error),
+      error,
+    );
+  }
+}
+
+function unfetched(url: URL, why: string, cause?: unknown): NetworkError {
+  return new NetworkError(
+    isPermissionError(cause) ? "denied" : "unreachable",
+    `Cannot fetch server list from "${url}": ${why}`,
+    { cause },
+  );
+}
+
+/** Reads all there is, unless that is more than any list has. */
+export async function readBounded(
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > MAX_LIST_LENGTH) {
+      throw new WireError(
+        "list",
+        `Cannot read server list: it is longer than ${MAX_LIST_LENGTH} bytes`,
+      );
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
