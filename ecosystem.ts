@@ -1,6 +1,6 @@
 /**
- * Many servers: lists of them in every known form, the one that comes with the package, and
- * what is wrong with a list.
+ * Many servers: lists of them, measuring with several, what a majority says, and proof of
+ * who contradicts whom.
  *
  * ```ts
  * import { findServer, loadEcosystem } from "@roughly/roughly/ecosystem";
@@ -12,6 +12,23 @@
  *   console.log(host, port, publicKey, offer); // what sendRequest() takes
  * }
  * ```
+ *
+ * Measuring asks them one after the other, each request made from the reply before:
+ *
+ * ```ts
+ * import { loadEcosystem, malfeasanceReport, measure } from "@roughly/roughly/ecosystem";
+ *
+ * async function whatTimeIsIt(): Promise<void> {
+ *   const { servers } = await loadEcosystem();
+ *   const { chain, outcomes, quorum, violations } = await measure(servers, { count: 5 });
+ *   for (const { server, status } of outcomes) console.log(server.name, status);
+ *   if (quorum.ok) console.log(quorum.bounds); // true time, if most operators are honest
+ *   if (violations.length > 0) console.log(malfeasanceReport(chain)); // somebody lied
+ * }
+ * ```
+ *
+ * Limitations: a majority of liars wins, as in every vote. A contradiction proves that one of
+ * two servers lied, not which.
  *
  * @module
  */
@@ -41,3 +58,84 @@ export {
   type SkippedServer,
   type SkipReason,
 } from "./lib/server_list.ts";
+export { type Claim, findViolations, type Violation } from "./lib/chain.ts";
+export {
+  type Link,
+  measure,
+  type Measurement,
+  type MeasureOptions,
+  pickServers,
+  type Progress,
+  queryServers,
+  type ServerOutcome,
+  type ServerStatus,
+  survey,
+  type SurveyOptions,
+} from "./lib/measure.ts";
+export {
+  type Answer,
+  type AskListedOptions,
+  type AskServer,
+  type Question,
+  sampleByOperator,
+} from "./lib/pick.ts";
+export {
+  findQuorum,
+  type Interval,
+  type Quorum,
+  type QuorumOptions,
+  type Vote,
+} from "./lib/quorum.ts";
+export {
+  type Evidence,
+  malfeasanceReport,
+  parseReport,
+  type Report,
+  type ReportEntry,
+  type ReportForm,
+} from "./lib/report.ts";
+export {
+  confirmMalfeasance,
+  type EntryFault,
+  explainFault,
+  findSuspects,
+  type JudgeOptions,
+  judgeReport,
+  type ProvenEntry,
+  type ReportVerdict,
+} from "./lib/report_verdict.ts";
+export {
+  REPORT_MEDIA_TYPE,
+  type SubmitOptions,
+  submitReport,
+  type Submitted,
+} from "./lib/report_submit.ts";
+export type { Transport } from "./lib/counters.ts";
+export type { Delegation, Spelling } from "./lib/certificate.ts";
+export type { QueryResult } from "./lib/client.ts";
+export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";
+export {
+  type Exchange,
+  NetworkError,
+  type NetworkErrorCode,
+  VerificationError,
+  WireError,
+  type WireErrorCode,
+} from "./lib/errors.ts";
+export type { PathOrder } from "./lib/merkle.ts";
+export type {
+  Datagram,
+  DatagramOptions,
+  DatagramSocket,
+  PacketSocket,
+  Peer,
+} from "./lib/net/datagram.ts";
+export type { Address, Lookup } from "./lib/net/resolve.ts";
+export type {
+  DocumentName,
+  Rejection,
+  RejectionCode,
+  WireFault,
+  WireFaultCode,
+} from "./lib/rejection.ts";
+export type { Verified } from "./lib/verify.ts";

@@ -8,6 +8,7 @@ import { open } from "node:fs/promises";
 import { bundledList } from "./bundled_list.ts";
 import { NetworkError, WireError } from "./errors.ts";
 import { isPermissionError } from "./net/resolve.ts";
+import { MAX_REPORT_CHARS } from "./report.ts";
 import {
   MAX_LIST_LENGTH,
   parseServerList,
@@ -78,10 +79,17 @@ export async function readListText(
   );
 }
 
-async function readFile(path: string | URL): Promise<string> {
+/** Reads a file with a list or a report; throws the system's error. */
+export async function readFile(
+  path: string | URL,
+  code?: "list" | "report",
+): Promise<string> {
   const file = await open(path, "r");
   try {
-    return await readBounded(file.createReadStream({ autoClose: false }));
+    return await readBounded(
+      file.createReadStream({ autoClose: false }),
+      code,
+    );
   } finally {
     await file.close();
   }
@@ -130,19 +138,23 @@ function unfetched(url: URL, why: string, cause?: unknown): NetworkError {
   );
 }
 
-/** Reads all there is, unless that is more than any list has. */
+/** Reads all there is, unless that is more than what is read ever has. */
 export async function readBounded(
   chunks: AsyncIterable<Uint8Array>,
+  code: "list" | "report" = "list",
 ): Promise<string> {
+  const limit = code === "list" ? MAX_LIST_LENGTH : MAX_REPORT_CHARS;
   const decoder = new TextDecoder();
   let text = "";
   let length = 0;
   for await (const chunk of chunks) {
     length += chunk.length;
-    if (length > MAX_LIST_LENGTH) {
+    if (length > limit) {
       throw new WireError(
-        "list",
-        `Cannot read server list: it is longer than ${MAX_LIST_LENGTH} bytes`,
+        code,
+        `Cannot read ${
+          code === "list" ? "server list" : code
+        }: it is longer than ${limit} bytes`,
       );
     }
     text += decoder.decode(chunk, { stream: true });

@@ -45,7 +45,8 @@ export type WireErrorCode =
   | "size"
   | "value"
   | "key"
-  | "list";
+  | "list"
+  | "report";
 
 /** Something cannot be put into, or read from, a Roughtime packet. */
 export class WireError extends Error {
@@ -107,6 +108,35 @@ export class ServerError extends Error {
    * @param options The underlying error as `cause`.
    */
   constructor(code: ServerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Why a trusted clock does not say the time. */
+export type ClockErrorCode =
+  | "no-answer"
+  | "no-quorum"
+  | "unmeasured"
+  | "stale"
+  | "contradiction"
+  | "suspended";
+
+/** The time is not known well enough to be told. */
+export class ClockError extends Error {
+  /** Always `ClockError`. */
+  override readonly name = "ClockError";
+  /** Why; stable. */
+  readonly code: ClockErrorCode;
+
+  /**
+   * Made by this package.
+   *
+   * @param code Why.
+   * @param message A sentence for people.
+   * @param options The underlying error as `cause`.
+   */
+  constructor(code: ClockErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

@@ -25,11 +25,7 @@ import {
   type Variables,
 } from "./environment.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./key_source.ts";
-import {
-  ecosystemLint,
-  LINT_SCHEMA,
-  type LintCommandOptions,
-} from "./ecosystem_lint.ts";
+import { addClock, addEcosystem, addReport } from "./commands_many.ts";
 import type { Output } from "./output.ts";
 import { probe, type ProbeOptions } from "./probe.ts";
 import { PROBE_SCHEMA } from "./probe_report.ts";
@@ -72,7 +68,8 @@ const TARGET_HELP =
   "HOST[:PORT] [PORT] [PUBLIC_KEY]; the key in base64, base64url or hex";
 
 const EXIT_HELP = `
-Exit codes: 0 done, 1 unexpected, 2 usage, 3 no answer, 4 answer rejected, 8 not permitted`;
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 no answer, 4 answer rejected,
+5 malfeasance proven, 6 no quorum, 7 clock outside the limit, 8 not permitted`;
 
 const RUN_VARIABLES: Variables = {
   "--host": "ROUGHLY_HOST",
@@ -97,9 +94,11 @@ export function buildProgram(output: Output, done: Done): Program {
   const schemas = new Map<Command, string>();
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
-  const ecosystem = program.command("ecosystem")
-    .description("many servers, and lists of them");
-  schemas.set(addEcosystemLint(ecosystem, output, done), LINT_SCHEMA);
+  const groups = [addEcosystem, addReport, addClock]
+    .map((add) => add(program, output, done));
+  for (const { commands } of groups) {
+    for (const [command, schema] of commands) schemas.set(command, schema);
+  }
   const server = program.command("server").description("run a server");
   addServerRun(server, output, done);
   schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
@@ -121,7 +120,8 @@ export function buildProgram(output: Output, done: Done): Program {
     command: program,
     schema: undefined,
     onEnter: (callback) => {
-      for (const parent of [program, ecosystem, server]) {
+      const parents = [program, server, ...groups.map(({ group }) => group)];
+      for (const parent of parents) {
         parent.hook("preSubcommand", (_parent, entered) => {
           const command = entered as Command;
           callback({ command, schema: schemas.get(command) });
@@ -187,25 +187,6 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     .addOption(transportOption())
     .action(async (words: string[], options: ProbeOptions) =>
       done(await probe(words, options, output))
-    );
-}
-
-function addEcosystemLint(
-  ecosystem: Command,
-  output: Output,
-  done: Done,
-): Command {
-  return ecosystem.command("lint")
-    .description("say what is wrong with a server list")
-    .argument("<list>", "file, https URL, or - for the standard input")
-    .option("--strict", "take warnings for errors")
-    .option("--json", "print one line of JSON")
-    .addHelpText(
-      "after",
-      "\nEnds with 4 if there are errors, with 2 if the list cannot be read.",
-    )
-    .action(async (path: string, options: LintCommandOptions) =>
-      done(await ecosystemLint(path, options, output))
     );
 }
 

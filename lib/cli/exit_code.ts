@@ -24,7 +24,13 @@ export const EXIT = {
   noAnswer: 3,
   /** An answer came and was rejected. */
   rejected: 4,
-  /** Not permitted: bind, read a key. */
+  /** Servers contradict each other: malfeasance is proven. */
+  malfeasance: 5,
+  /** Servers answered, but no majority of them agrees. */
+  noQuorum: 6,
+  /** The local clock is outside the limit. */
+  clockOff: 7,
+  /** Not permitted: bind, read a key, set the clock. */
   denied: 8,
 } as const;
 

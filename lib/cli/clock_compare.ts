@@ -1,0 +1,99 @@
+/**
+ * What the `clock` commands have in common: measuring, and comparing the local clock.
+ *
+ * @module
+ */
+
+import { measure, type Measurement, type Progress } from "../measure.ts";
+import { setSystemClock } from "../net/set_clock.ts";
+import type { Interval } from "../quorum.ts";
+import {
+  compareClock,
+  jsonConsensus,
+  type LocalClock,
+  showProgress,
+  wallClockAt,
+} from "./consensus.ts";
+import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
+import type { Output } from "./output.ts";
+
+/** Everything outside that the commands touch, so that tests need not set a clock. */
+export interface ClockWorld {
+  /** Measures; `measure()` but in tests. */
+  readonly measure: typeof measure;
+  /** The local clock, in milliseconds since 1970. */
+  readonly wall: () => number;
+  /** The monotonic clock, in milliseconds. */
+  readonly now: () => number;
+  /** Sets the local clock, to microseconds since 1970. */
+  readonly set: (micros: bigint) => void;
+  /** Waits so many milliseconds. */
+  readonly wait: (milliseconds: number) => Promise<void>;
+}
+
+/** This machine. */
+export const REAL_WORLD: ClockWorld = {
+  measure,
+  wall: Date.now,
+  now: () => performance.now(),
+  set: setSystemClock,
+  wait: (milliseconds) =>
+    new Promise((resolve) => setTimeout(resolve, milliseconds)),
+};
+
+/** A measurement, and the local clock beside it. */
+export interface Comparison {
+  readonly measurement: Measurement;
+  /** Where a majority puts true time, if there is one. */
+  readonly bounds: Interval | undefined;
+  /** The local clock, if there is something to compare it with. */
+  readonly local: LocalClock | undefined;
+}
+
+/** Gives a function that measures anew each time. */
+export async function prepare(
+  options: ManyOptions,
+  output: Output,
+  world: ClockWorld,
+): Promise<() => Promise<Comparison>> {
+  const servers = await serversFor(options.list, output);
+  return async () => {
+    const measurement = await world.measure(servers, {
+      ...surveyOptions(options, output),
+      count: options.count,
+      now: world.now,
+      onProgress: (progress: Progress) => showProgress(output)(progress),
+    });
+    output.progress("");
+    const { quorum, takenAt } = measurement;
+    const bounds = quorum.ok ? quorum.bounds : undefined;
+    const local = bounds && compareClock(
+      wallClockAt(takenAt, world.wall, world.now),
+      bounds,
+    );
+    return { measurement, bounds, local };
+  };
+}
+
+/** How far the clock is certainly off, in microseconds, whichever way. */
+export function distance({ offMicros }: LocalClock): bigint {
+  return offMicros < 0n ? -offMicros : offMicros;
+}
+
+/** A number of seconds from the command line, in microseconds. */
+export function toMicros(seconds: number): bigint {
+  return BigInt(Math.round(seconds * 1e6));
+}
+
+/** A comparison as JSON. */
+export function jsonComparison(
+  { measurement, local }: Comparison,
+): Record<string, unknown> {
+  return {
+    ...jsonConsensus(measurement, local),
+    servers: measurement.outcomes.map(({ server, status }) => ({
+      name: server.name,
+      status,
+    })),
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * `roughly report submit`: send a report that proves something to whoever collects them.
+ *
+ * @module
+ */
+
+import { type SubmitOptions, submitReport } from "../report_submit.ts";
+import { EXIT, UsageError } from "./exit_code.ts";
+import { loadList } from "./list_source.ts";
+import { type Output, printable, printJson } from "./output.ts";
+import { readReport, type ReportOptions } from "./report_file.ts";
+
+/** Options as commander gives them. */
+export interface SubmitCommandOptions extends ReportOptions {
+  readonly tries: number;
+}
+
+/** Names the output's form. */
+export const SUBMIT_SCHEMA = "roughly/report-submit/1";
+
+/** Runs the command. */
+export async function reportSubmit(
+  file: string,
+  url: string | undefined,
+  options: SubmitCommandOptions,
+  output: Output,
+  library: Pick<SubmitOptions, "fetch" | "wait"> = {},
+): Promise<number> {
+  const target = url ?? (await loadList(options.list)).reports;
+  if (target === undefined) {
+    throw new UsageError(
+      "no collector is known: the server list names none",
+      "give its URL as the last word",
+    );
+  }
+  const { ok, status } = await submitReport(await readReport(file), target, {
+    ...library,
+    tries: options.tries,
+    onRetry: (why, delayMs) =>
+      output.err(
+        `roughly: warning: ${printable(why)}, trying again in ${
+          Math.round(delayMs / 1000)
+        } s`,
+      ),
+  });
+  if (options.json) {
+    printJson(output, { schema: SUBMIT_SCHEMA, ok, url: target, status });
+  } else {
+    output.out(
+      ok
+        ? `Report taken by ${printable(target)} (HTTP ${status}).`
+        : `Report refused by ${printable(target)} (HTTP ${status}).`,
+    );
+  }
+  return ok ? EXIT.ok : EXIT.rejected;
+}

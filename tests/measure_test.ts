@@ -1,0 +1,389 @@
+import assert from "node:assert/strict";
+import { VerificationError } from "../lib/errors.ts";
+import {
+  measure,
+  type MeasureOptions,
+  type Progress,
+  queryServers,
+  survey,
+} from "../lib/measure.ts";
+import type { AskServer, Question } from "../lib/pick.ts";
+import { malfeasanceReport, parseReport } from "../lib/report.ts";
+import { judgeReport } from "../lib/report_verdict.ts";
+import { SECOND, seeded } from "./_fixtures.ts";
+import {
+  askInMemory,
+  claim,
+  listed,
+  serverNumber,
+  signerOf,
+  World,
+} from "./_many.ts";
+
+const none = { permissions: "none" } as const;
+const HOUR = 3600n * SECOND;
+const THREE = [0, 1, 2].map((n) => listed(n));
+
+/** Claims the truth plus something, within 3 s; a text is what it fails with. */
+function telling(
+  world: World,
+  say: (n: number, pass: number) => bigint | Error = () => 0n,
+  asked: Question[] = [],
+): MeasureOptions & { readonly ask: AskServer } {
+  const passes = new Map<number, number>();
+  return {
+    now: world.now,
+    ask: (question) => {
+      const n = serverNumber(question);
+      const pass = (passes.get(n) ?? 0) + 1;
+      passes.set(n, pass);
+      asked.push(question);
+      const sentAt = world.monoMicros;
+      world.pass(20_000n);
+      const ahead = say(n, pass);
+      if (typeof ahead !== "bigint") return Promise.reject(ahead);
+      const midpointMicros = world.truthMicros + ahead;
+      const moment = { midpointMicros, radiusMicros: 3n * SECOND };
+      return Promise.resolve(claim(question, world, sentAt, moment));
+    },
+  };
+}
+
+const silent = () => new DOMException("nothing came", "TimeoutError");
+const refused = () =>
+  new VerificationError({ code: "response-signature" }, {
+    request: new Uint8Array(),
+    response: new Uint8Array(),
+    publicKey: new Uint8Array(32),
+  });
+
+Deno.test(
+  "measure() asks everybody twice, in one random order (section 8.2)",
+  none,
+  async () => {
+    const orders = new Set<string>();
+    for (let seed = 0; seed < 60; seed++) {
+      const asked: Question[] = [];
+      const options = telling(new World(), undefined, asked);
+      const { outcomes, chain } = await measure(THREE, {
+        ...options,
+        random: seeded(seed),
+      });
+      const order = asked.map(serverNumber);
+      assert.deepEqual(order.slice(0, 3), order.slice(3));
+      assert.deepEqual(order.slice(0, 3).sort(), [0, 1, 2]);
+      assert.deepEqual(
+        outcomes.map(({ server }) => server.name),
+        order.slice(0, 3).map((n) => `op${n}.example`),
+      );
+      assert.deepEqual(chain.map(({ server }) => server), [0, 1, 2, 0, 1, 2]);
+      orders.add(order.join());
+    }
+    assert.equal(orders.size, 6);
+  },
+);
+
+Deno.test(
+  "measure() makes each request from the reply before, so that the chain can be judged",
+  none,
+  async () => {
+    const world = new World();
+    const ask = askInMemory(world, (_, midpointMicros) => ({
+      midpointMicros,
+      radiusMicros: 3n * SECOND,
+    }));
+    const { chain, quorum, violations } = await measure(THREE, {
+      ask,
+      now: world.now,
+    });
+    assert(quorum.ok);
+    assert.deepEqual(violations, []);
+    assert.equal(chain.length, 6);
+    const verdict = await judgeReport(parseReport(malfeasanceReport(chain)));
+    assert(verdict.ok);
+    assert.deepEqual(verdict.violations, []);
+    assert.deepEqual(
+      verdict.entries.map(({ exchange }) => exchange),
+      chain.map(({ exchange }) => exchange),
+    );
+    const swapped = [...chain].reverse();
+    assert(!(await judgeReport(parseReport(malfeasanceReport(swapped)))).ok);
+  },
+);
+
+Deno.test(
+  "an honest chain that takes 30 s between two servers is consistent",
+  none,
+  async () => {
+    const world = new World();
+    const inMemory = askInMemory(world, (_, midpointMicros) => ({
+      midpointMicros,
+      radiusMicros: SECOND,
+    }));
+    const { chain, quorum, violations, outcomes } = await measure(THREE, {
+      now: world.now,
+      ask: (question) => {
+        world.pass(30n * SECOND);
+        return inMemory(question);
+      },
+    });
+    assert.deepEqual(violations, []);
+    assert.deepEqual(outcomes.map(({ status }) => status), ["ok", "ok", "ok"]);
+    assert(quorum.ok);
+    const { earliestMicros, latestMicros } = quorum.bounds;
+    assert(earliestMicros <= world.truthMicros);
+    assert(latestMicros >= world.truthMicros);
+    assert(latestMicros - earliestMicros < 5n * SECOND);
+    const verdict = await judgeReport(parseReport(malfeasanceReport(chain)));
+    assert(verdict.ok && verdict.violations.length === 0);
+  },
+);
+
+Deno.test(
+  "a failing server changes nothing for the others and is not asked again",
+  none,
+  async () => {
+    for (const failure of [silent(), refused(), new Error("odd")]) {
+      const asked: Question[] = [];
+      const servers = [0, 1, 2, 3].map((n) => listed(n));
+      const options = telling(
+        new World(),
+        (n) => n === 1 ? failure : 0n,
+        asked,
+      );
+      const { outcomes, chain, quorum } = await queryServers(servers, options);
+      assert.deepEqual(asked.map(serverNumber), [0, 1, 2, 3, 0, 2, 3]);
+      assert.deepEqual(
+        chain.map(({ server }) => server),
+        [0, 2, 3, 0, 2, 3],
+      );
+      const isRejected = failure instanceof VerificationError;
+      assert.deepEqual(outcomes.map(({ status }) => status), [
+        "ok",
+        isRejected ? "rejected" : "no-answer",
+        "ok",
+        "ok",
+      ]);
+      assert.equal(outcomes[1]?.error, failure);
+      assert.equal(outcomes[1]?.bounds, undefined);
+      assert(quorum.ok);
+      assert.equal(quorum.voters, 3);
+    }
+  },
+);
+
+Deno.test(
+  "a server that fails in the second pass is judged by the first",
+  none,
+  async () => {
+    const options = telling(
+      new World(),
+      (n, pass) => n === 1 && pass === 2 ? silent() : 0n,
+    );
+    const { outcomes, chain } = await queryServers(THREE, options);
+    const [, second] = outcomes;
+    assert.equal(second?.status, "ok");
+    assert.equal(second?.answers.length, 1);
+    assert(second?.error instanceof DOMException);
+    assert.deepEqual(chain.map(({ server }) => server), [0, 1, 2, 0, 2]);
+  },
+);
+
+Deno.test("nobody answers: no quorum, and the reasons", none, async () => {
+  const options = telling(new World(), (n) => n === 0 ? refused() : silent());
+  const { quorum, outcomes, chain } = await queryServers(THREE, options);
+  assert.deepEqual(quorum, {
+    ok: false,
+    reason: "too-few",
+    voters: 0,
+    agreeing: 0,
+    needed: 3,
+  });
+  assert.deepEqual(outcomes.map(({ status }) => status), [
+    "rejected",
+    "no-answer",
+    "no-answer",
+  ]);
+  assert.deepEqual(chain, []);
+});
+
+Deno.test(
+  "without a majority nobody is called a falseticker",
+  none,
+  async () => {
+    const options = telling(new World(), (n) => BigInt(n) * HOUR);
+    const { quorum, outcomes, violations } = await queryServers(THREE, options);
+    assert(!quorum.ok);
+    assert.equal(quorum.reason, "no-majority");
+    assert(outcomes.every(({ status }) => status === "unjudged"));
+    assert(violations.length > 0);
+  },
+);
+
+Deno.test(
+  "a server with a wide radius has no vote, and others keep theirs",
+  none,
+  async () => {
+    const world = new World();
+    const radii = [SECOND, SECOND, SECOND, 60n * SECOND, 60n * SECOND + 1n];
+    const ask = (limit?: bigint) =>
+      queryServers(radii.map((_, n) => listed(n)), {
+        now: world.now,
+        maxRadiusMicros: limit,
+        ask: (question) => {
+          const radiusMicros = radii[serverNumber(question)] as bigint;
+          const moment = { midpointMicros: world.truthMicros, radiusMicros };
+          const { monoMicros } = world;
+          return Promise.resolve(claim(question, world, monoMicros, moment));
+        },
+      });
+    const byDefault = await ask();
+    assert.deepEqual(byDefault.outcomes.map(({ status }) => status), [
+      ...["ok", "ok", "ok", "ok"],
+      "vague",
+    ]);
+    assert.equal(byDefault.quorum.voters, 4);
+    const strict = await ask(SECOND - 1n);
+    assert(strict.outcomes.every(({ status }) => status === "vague"));
+    assert.equal(strict.quorum.voters, 0);
+  },
+);
+
+Deno.test(
+  "measure() asks one key once, at the first of its servers",
+  none,
+  async () => {
+    const asked: Question[] = [];
+    const again = listed(0, { operator: "mirror.example" });
+    const servers = [...THREE, { ...again, publicKey: signerOf(0).publicKey }];
+    const options = telling(new World(), undefined, asked);
+    const { outcomes } = await measure(servers, { ...options, passes: 1 });
+    assert.equal(asked.length, 3);
+    assert(outcomes.every(({ server }) => server.name !== "mirror.example"));
+  },
+);
+
+Deno.test(
+  "measure() takes so many servers of different operators as it is told",
+  none,
+  async () => {
+    const servers = Array.from(
+      { length: 12 },
+      (_, n) => listed(n, { operator: `op${n % 4}.example` }),
+    );
+    for (const [count, expected] of [[3, 3], [4, 4], [9, 4]] as const) {
+      const { outcomes } = await measure(servers, {
+        ...telling(new World()),
+        count,
+      });
+      assert.equal(outcomes.length, expected);
+      const operators = outcomes.map(({ operator }) => operator);
+      assert.equal(new Set(operators).size, expected);
+    }
+    const all = await measure(servers, telling(new World()));
+    assert.equal(all.outcomes.length, 12);
+    assert.equal(all.quorum.voters, 4);
+  },
+);
+
+Deno.test(
+  "two passes catch who is ahead and comes last; one does not (section 8.2)",
+  none,
+  async () => {
+    const say = (n: number) => n === 2 ? HOUR : 0n;
+    const once = await queryServers(THREE, {
+      ...telling(new World(), say),
+      passes: 1,
+    });
+    assert.deepEqual(once.violations, []);
+    assert.equal(once.outcomes[2]?.status, "falseticker");
+    const twice = await queryServers(THREE, telling(new World(), say));
+    assert.deepEqual(
+      twice.violations.map(({ earlier, later }) => [earlier, later]),
+      [[2, 3], [2, 4]],
+    );
+  },
+);
+
+Deno.test(
+  "a server that contradicts itself is a falseticker by itself",
+  none,
+  async () => {
+    const options = telling(
+      new World(),
+      (n, pass) => n === 0 && pass === 2 ? 10n * SECOND : 0n,
+    );
+    const { outcomes } = await queryServers(THREE, options);
+    const [liar] = outcomes;
+    assert.equal(liar?.status, "falseticker");
+    assert(
+      liar.bounds && liar.bounds.earliestMicros > liar.bounds.latestMicros,
+    );
+  },
+);
+
+Deno.test("progress is told for each question", none, async () => {
+  const told: Progress[] = [];
+  await queryServers(THREE, {
+    ...telling(new World(), (n) => n === 1 ? silent() : 0n),
+    onProgress: (progress) => told.push(progress),
+  });
+  assert(told.length >= 5);
+  assert(told.every(({ total }) => total === 6));
+  const done = told.map(({ done }) => done);
+  assert.deepEqual(done, [...done].sort((a, b) => a - b));
+  const parallel: Progress[] = [];
+  await survey(THREE, {
+    ...telling(new World()),
+    onProgress: (progress) => parallel.push(progress),
+  });
+  assert.deepEqual(parallel.map(({ done }) => done), [1, 2, 3]);
+});
+
+Deno.test("the signal ends a measurement with its reason", none, async () => {
+  for (const run of [queryServers, survey, measure]) {
+    const controller = new AbortController();
+    const asked: Question[] = [];
+    const say = () => {
+      controller.abort(new Error("enough"));
+      return silent();
+    };
+    const options = {
+      ...telling(new World(), say, asked),
+      signal: controller.signal,
+    };
+    await assert.rejects(run(THREE, options), /enough/);
+    assert(asked.length <= 3);
+    const before = asked.length;
+    await assert.rejects(run(THREE, options), /enough/);
+    assert.equal(asked.length, before);
+  }
+});
+
+Deno.test(
+  "survey() asks everybody once, at the same time, and chains nothing",
+  none,
+  async () => {
+    let waiting = 0;
+    let together = 0;
+    const world = new World();
+    const { outcomes, chain, violations, quorum } = await survey(THREE, {
+      now: world.now,
+      ask: async (question) => {
+        together = Math.max(together, ++waiting);
+        await Promise.resolve();
+        waiting--;
+        const moment = {
+          midpointMicros: world.truthMicros,
+          radiusMicros: SECOND,
+        };
+        return claim(question, world, world.monoMicros, moment);
+      },
+    });
+    assert.equal(together, 3);
+    assert.deepEqual(outcomes.map(({ server }) => server), THREE);
+    assert(outcomes.every(({ answers }) => answers.length === 1));
+    assert.deepEqual([chain, violations], [[], []]);
+    assert(quorum.ok);
+  },
+);
