@@ -1,11 +1,13 @@
 /**
- * Regenerates what is derived from the code: `docs/dialects.md`, `docs/rejections.md` and
- * the matrix in the README. A test holds the committed files to it.
+ * Regenerates what is derived from the code: `docs/dialects.md`, `docs/rejections.md`, the
+ * matrix in the README and the table in `docs/chaos.md`. A test holds the committed files
+ * to it.
  *
  * @module
  */
 
 // deno-lint-ignore-file no-console -- a program that reports what it wrote
+import { BEHAVIOURS } from "../lib/chaos_behaviour.ts";
 import {
   ALIASES,
   type Dialect,
@@ -283,6 +285,22 @@ export function renderReadmeMatrix(): string {
   );
 }
 
+/** Replaces what is between two markers; without both, nothing. */
+function insert(
+  text: string,
+  opening: string,
+  closing: string,
+  block: string,
+): string {
+  const start = text.indexOf(opening);
+  const end = text.indexOf(closing, start);
+  return start < 0 || end < 0
+    ? text
+    : `${text.slice(0, start + opening.length)}\n\n${block}\n\n${
+      text.slice(end)
+    }`;
+}
+
 /**
  * Puts the matrix between the README's markers.
  *
@@ -290,13 +308,38 @@ export function renderReadmeMatrix(): string {
  * @returns The text, unchanged where the markers are missing.
  */
 export function insertMatrix(readme: string): string {
-  const start = readme.indexOf(OPENING);
-  const end = readme.indexOf(CLOSING, start);
-  return start < 0 || end < 0
-    ? readme
-    : `${
-      readme.slice(0, start + OPENING.length)
-    }\n\n${renderReadmeMatrix()}\n\n${readme.slice(end)}`;
+  return insert(readme, OPENING, CLOSING, renderReadmeMatrix());
+}
+
+/** The chaos server's behaviours and what has to come of each. */
+export function renderBehaviours(): string {
+  const rows = BEHAVIOURS.map(({ name, expect, except, requestBytes }) => {
+    const others = new Map<string, string[]>();
+    for (const { id } of ROWS) {
+      const other = except[id];
+      if (other) others.set(other, [...others.get(other) ?? [], id]);
+    }
+    const exceptions = [...others].map(([other, ids]) =>
+      `${other}: ${ids.join(", ")}`
+    );
+    return [code(name), expect, exceptions.join("; "), String(requestBytes)];
+  });
+  return table(["name", "comes of it", "except in", "request bytes"], rows);
+}
+
+/**
+ * Puts the table of behaviours between the markers of `docs/chaos.md`.
+ *
+ * @param text The whole page.
+ * @returns The page, unchanged where the markers are missing.
+ */
+export function insertBehaviours(text: string): string {
+  return insert(
+    text,
+    "<!-- behaviours -->",
+    "<!-- /behaviours -->",
+    renderBehaviours(),
+  );
 }
 
 async function readIfThere(file: URL): Promise<string | undefined> {
@@ -318,6 +361,10 @@ async function main(): Promise<void> {
     await Deno.writeTextFile(new URL(name, import.meta.url), text);
     console.log(`docs/${name} written`);
   }
+  const chaos = new URL("chaos.md", import.meta.url);
+  const chaosText = await Deno.readTextFile(chaos);
+  await Deno.writeTextFile(chaos, insertBehaviours(chaosText));
+  console.log("docs/chaos.md: table inserted");
   const file = new URL("../README.md", import.meta.url);
   const readme = await readIfThere(file);
   if (readme?.includes(OPENING) && readme.includes(CLOSING)) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  insertBehaviours,
   insertMatrix,
   renderDialects,
   renderReadmeMatrix,
@@ -21,6 +22,12 @@ Deno.test("docs/dialects.md says what the table of dialects says", () => {
 
 Deno.test("docs/rejections.md explains every reason there is", () => {
   assert.equal(committed("docs/rejections.md"), renderRejections(), STALE);
+});
+
+Deno.test("docs/chaos.md has the table of behaviours between its markers", () => {
+  const text = committed("docs/chaos.md");
+  assert.match(text, /^\| `lie-ahead` +\| accepted /m);
+  assert.equal(text, insertBehaviours(text), STALE);
 });
 
 Deno.test("README.md has the matrix of dialects between its markers", () => {
