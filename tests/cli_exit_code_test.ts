@@ -62,7 +62,12 @@ test("exit codes are what the documentation says", () => {
     usage: 2,
     noAnswer: 3,
     rejected: 4,
+    malfeasance: 5,
+    noQuorum: 6,
+    clockOff: 7,
     denied: 8,
+    interrupted: 130,
+    terminated: 143,
   });
 });
 

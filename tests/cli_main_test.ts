@@ -6,8 +6,19 @@ const COMMANDS = [
   [],
   ["query"],
   ["probe"],
+  ["bench"],
   ["ecosystem"],
   ["ecosystem", "lint"],
+  ["ecosystem", "state"],
+  ["ecosystem", "malfeasance"],
+  ["report"],
+  ["report", "verify"],
+  ["report", "explain"],
+  ["report", "submit"],
+  ["clock"],
+  ["clock", "check"],
+  ["clock", "wait"],
+  ["clock", "set"],
   ["server"],
   ["server", "run"],
   ["server", "keygen"],
@@ -20,7 +31,7 @@ Deno.test("--help explains every command on stdout", async () => {
       assert.equal(code, 0);
       assert.deepEqual(err, []);
       assert(out[0]?.startsWith(`Usage: ${["roughly", ...words].join(" ")} `));
-      assert.match(out.at(-1) ?? "", /^Exit codes: 0 done, .*8 not permitted$/);
+      assert.match(out.at(-1) ?? "", /, 8 not permitted$/);
       assert.doesNotMatch(out.join(""), /\p{C}/u);
     }
   }

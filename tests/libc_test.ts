@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { enlargeReceiveBuffer, readKernelClock } from "../lib/net/libc.ts";
+import {
+  enlargeReceiveBuffer,
+  processCpuMicros,
+  readKernelClock,
+} from "../lib/net/libc.ts";
 
 /** Why the C library cannot be asked, if so. */
 const MISSING = Deno.build.os !== "linux"
@@ -33,6 +37,7 @@ Deno.test("without permission nothing is known", {
   permissions: "none",
 }, () => {
   assert.equal(readKernelClock(), undefined);
+  assert.equal(processCpuMicros(Deno.pid), undefined);
   assert.equal(enlargeReceiveBuffer(2002, 1 << 20), undefined);
 });
 
@@ -41,6 +46,7 @@ Deno.test({
   ignore: Deno.build.os === "linux",
   fn: () => {
     assert.equal(readKernelClock(), undefined);
+    assert.equal(processCpuMicros(Deno.pid), undefined);
     assert.equal(enlargeReceiveBuffer(2002, 1 << 20), undefined);
   },
 });
@@ -121,4 +127,12 @@ Deno.test({
     socket.close();
     await Deno.remove(folder, { recursive: true });
   },
+});
+
+withLibc("processCpuMicros() grows, and knows who is gone", () => {
+  const before = processCpuMicros(Deno.pid);
+  assert(typeof before === "number" && before > 0);
+  const after = processCpuMicros(Deno.pid);
+  assert(typeof after === "number" && after > before);
+  assert.equal(processCpuMicros(2 ** 29), "gone");
 });

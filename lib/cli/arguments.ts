@@ -141,6 +141,17 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** Reads a number of things per second. */
+export function parseRate(text: string): number {
+  const rate = parseDecimal(text);
+  if (!(rate >= 0.001 && rate <= 1e7)) {
+    throw new UsageError(
+      `cannot use "${text}" as a rate: 0.001 to 10000000 per second are allowed`,
+    );
+  }
+  return rate;
+}
+
 /** Reads a number of seconds, 0 for never. */
 export function parseInterval(text: string): number {
   return parseDecimal(text) === 0 ? 0 : parseTimeout(text);

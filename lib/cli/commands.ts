@@ -24,6 +24,7 @@ import {
   variableNote,
   type Variables,
 } from "./environment.ts";
+import { addBench, BENCH_SCHEMA } from "./bench_command.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./key_source.ts";
 import { addClock, addEcosystem, addReport } from "./commands_many.ts";
 import type { Output } from "./output.ts";
@@ -94,6 +95,7 @@ export function buildProgram(output: Output, done: Done): Program {
   const schemas = new Map<Command, string>();
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
+  schemas.set(addBench(program, output, done), BENCH_SCHEMA);
   const groups = [addEcosystem, addReport, addClock]
     .map((add) => add(program, output, done));
   for (const { commands } of groups) {

@@ -32,6 +32,10 @@ export const EXIT = {
   clockOff: 7,
   /** Not permitted: bind, read a key, set the clock. */
   denied: 8,
+  /** Ended by SIGINT. */
+  interrupted: 130,
+  /** Ended by SIGTERM. */
+  terminated: 143,
 } as const;
 
 /** Something is wrong with what the user gave; `hint` says what to do. */

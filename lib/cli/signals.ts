@@ -10,18 +10,27 @@
  *
  * @returns Forgets it all.
  */
-export function onTermination(callback: () => void): () => void {
+export function onTermination(
+  callback: (signal: Deno.Signal) => void,
+): () => void {
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
     : ["SIGINT", "SIGTERM"];
+  const listeners = signals.map((signal) => ({
+    signal,
+    listener: () => {
+      forget();
+      callback(signal);
+    },
+  }));
   const forget = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, listener);
+    for (const { signal, listener } of listeners) {
+      Deno.removeSignalListener(signal, listener);
+    }
   };
-  const listener = () => {
-    forget();
-    callback();
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, listener);
+  for (const { signal, listener } of listeners) {
+    Deno.addSignalListener(signal, listener);
+  }
   return forget;
 }
 

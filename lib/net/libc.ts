@@ -1,6 +1,7 @@
 /**
- * What is asked of the C library on Linux: the kernel's view of the clock, and the size of
- * a socket's receive buffer. Every number here comes from a header that is named.
+ * What is asked of the C library on Linux: the kernel's view of the clock, the size of a
+ * socket's receive buffer, the CPU time of a process. Every number here comes from a header
+ * that is named.
  *
  * Needs `--allow-ffi`. Layouts are those of 64-bit systems, the same in glibc and musl on
  * x86-64 and arm64.
@@ -18,6 +19,9 @@ const NAMES = [
 const SYMBOLS = {
   // <sys/timex.h>
   adjtimex: { parameters: ["buffer"], result: "i32" },
+  // <time.h>
+  clock_getcpuclockid: { parameters: ["i32", "buffer"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   // <sys/resource.h>
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   // <sys/socket.h>
@@ -90,6 +94,28 @@ export function readKernelClock(): KernelClock | undefined {
     leap: (status & (STA_INS | STA_DEL)) !== 0 ||
       (state !== TIME_OK && state !== TIME_ERROR),
   };
+}
+
+// <linux/threads.h>: PID_MAX_LIMIT. Numbers far above lose bits in a clock's number and then
+// name another process.
+const MAX_PID = 1 << 22;
+
+/**
+ * CPU time that a process has used, all threads, user and system.
+ *
+ * @returns Microseconds; `gone` if there is no such process; `undefined` where it cannot
+ *   be known.
+ */
+export function processCpuMicros(pid: number): number | "gone" | undefined {
+  const clock = new Int32Array(1);
+  const time = new BigInt64Array(2); // <time.h>: struct timespec
+  const failed = withLibc((libc) =>
+    pid > MAX_PID ||
+    libc.clock_getcpuclockid(pid, clock) !== 0 ||
+    libc.clock_gettime(clock[0] ?? 0, time) !== 0
+  );
+  if (failed === undefined) return undefined;
+  return failed ? "gone" : Number(time[0]) * 1e6 + Number(time[1]) / 1e3;
 }
 
 // <sys/resource.h>: struct rlimit is two 64-bit numbers, the one in force first.

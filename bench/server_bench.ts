@@ -1,0 +1,147 @@
+#!/usr/bin/env -S deno run --unstable-net --allow-all
+/**
+ * Servers next to each other: each alone on one core, the same load from another core,
+ * one table. `docs/performance.md` says how to read it.
+ *
+ *     deno task bench:server [--json] [--seconds N] [--windows 1,64,256] [--only TEXT]
+ *         [--peer NAME=COMMAND]... [--generator PROGRAM]
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console
+
+import { parseArgs } from "node:util";
+import { parseVersions, toOffer } from "../lib/cli/arguments.ts";
+import { onTermination } from "../lib/cli/signals.ts";
+import { jsonLine } from "../lib/cli/output.ts";
+import { canPin, Child, freePort, untilAnswered } from "./_child.ts";
+import { type Contender, contenders } from "./_contenders.ts";
+import { external, type Generator, roughlyBench } from "./_generators.ts";
+import { type Row, tableOf } from "./_server_table.ts";
+
+const SCHEMA = "roughly/server-bench/1";
+const SERVER_CORE = 0;
+const GENERATOR_CORE = 1;
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    seconds: { type: "string", default: "3" },
+    windows: { type: "string", default: "1,64,256" },
+    only: { type: "string", multiple: true, default: [] },
+    peer: { type: "string", multiple: true, default: [] },
+    generator: { type: "string" },
+  },
+});
+const seconds = Number(options.seconds);
+const windows = options.windows.split(",").map(Number);
+if (!(seconds > 0 && seconds <= 60) || !windows.every((n) => n > 0)) {
+  console.error("roughly: error: cannot use these numbers");
+  Deno.exit(2);
+}
+const generatorName = options.generator ?? "roughly bench";
+const generate: Generator = options.generator === undefined
+  ? roughlyBench
+  : external(options.generator);
+
+const stop = new AbortController();
+const forget = onTermination((signal) => stop.abort(signal));
+const folder = await Deno.makeTempDir();
+const rows: Row[] = [];
+try {
+  await printSetting();
+  for (const server of await contenders(options.peer)) {
+    const wanted = options.only.length === 0 ||
+      options.only.some((text) => server.name.includes(text));
+    if (wanted) rows.push(...await measure(server));
+  }
+} catch (error) {
+  if (!stop.signal.aborted) throw error;
+  console.error("ended early; what was measured until then:");
+} finally {
+  forget();
+  await Deno.remove(folder, { recursive: true });
+}
+if (!options.json) { for (const line of tableOf(rows)) console.log(line); }
+Deno.exitCode = stop.signal.reason === "SIGTERM"
+  ? 143
+  : stop.signal.aborted
+  ? 130
+  : 0;
+
+async function measure(server: Contender): Promise<Row[]> {
+  console.error(`measuring ${server.name}, version ${server.version} ...`);
+  const port = await freePort();
+  const launch = await server.launch(port, folder);
+  const [named] = parseVersions(server.version);
+  if (typeof launch === "string" || named === undefined) {
+    return [report({ server, measured: String(launch) })];
+  }
+  let child: Child;
+  try {
+    child = await Child.start(launch, SERVER_CORE);
+  } catch (error) {
+    return [report({ server, measured: String(error) })];
+  }
+  await using _ = child;
+  const { versions: [version = 0], typed } = toOffer([named]);
+  const offer = { version, typed };
+  const silent = await untilAnswered(child, port, offer, stop.signal);
+  if (silent !== undefined) return [report({ server, measured: silent })];
+  const found: Row[] = [];
+  for (const window of windows) {
+    const { pid } = child;
+    const load = { port, pid, window, version: server.version, seconds };
+    const measured = await generate(load, GENERATOR_CORE, stop.signal);
+    stop.signal.throwIfAborted(); // a terminal's Ctrl-C ends the generator, too
+    found.push(report({ server, window, measured }));
+    if (child.ended) break;
+  }
+  return found;
+}
+
+function report(row: Row): Row {
+  if (!options.json) return row;
+  const { server, window, measured } = row;
+  const what = { schema: SCHEMA, server: server.name, version: server.version };
+  console.log(
+    typeof measured === "string"
+      ? jsonLine({ ...what, window, available: false, reason: measured })
+      : jsonLine({ ...what, window, available: true, ...measured }),
+  );
+  return row;
+}
+
+async function printSetting(): Promise<void> {
+  const setting = {
+    processor: await processorName(),
+    cores: navigator.hardwareConcurrency,
+    system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+    deno: Deno.version.deno,
+    loadAverage: Deno.loadavg().map((load) => Number(load.toFixed(2))),
+    generator: generatorName,
+    seconds,
+    pinned: await canPin(),
+  };
+  if (options.json) {
+    console.log(jsonLine({ schema: SCHEMA, setting }));
+    return;
+  }
+  for (const [name, value] of Object.entries(setting)) {
+    console.log(`${`${name}:`.padEnd(13)}${value}`);
+  }
+  console.log(
+    setting.pinned
+      ? `Servers on core ${SERVER_CORE}, the generator on core ${GENERATOR_CORE}.\n`
+      : "Nothing is pinned (no taskset, or one core): servers and generator disturb each other.\n",
+  );
+}
+
+async function processorName(): Promise<string> {
+  try {
+    const text = await Deno.readTextFile("/proc/cpuinfo");
+    return /^model name\s*:\s*(.*)$/m.exec(text)?.[1] ?? Deno.build.arch;
+  } catch {
+    return Deno.build.arch;
+  }
+}
