@@ -40,8 +40,14 @@ export function operatorOf(
   const name = hosts.find((host) => !isLiteral(host))?.replace(/\.$/, "");
   if (name !== undefined) return getDomain(name) ?? name;
   const [first = ""] = hosts;
-  // One address has many spellings.
-  return isIpv6(first)
-    ? new URL(`http://[${first}]/`).hostname.slice(1, -1)
-    : first;
+  return isIpv6(first) ? canonical(first) : first;
+}
+
+/** One IPv6 address has many spellings, and an IPv4 one has some of them too. */
+function canonical(address: string): string {
+  const text = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(text);
+  if (mapped === null) return text;
+  const [high = 0, low = 0] = mapped.slice(1).map((word) => parseInt(word, 16));
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
 }

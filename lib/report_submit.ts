@@ -5,6 +5,7 @@
  */
 
 import { NetworkError, WireError } from "./errors.ts";
+import { isPermissionError } from "./net/resolve.ts";
 import { malfeasanceReport, type Report } from "./report.ts";
 import { explainFault, judgeReport } from "./report_verdict.ts";
 
@@ -118,6 +119,9 @@ async function post(
     signal?.throwIfAborted();
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `Cannot reach ${url.host}: ${reason}`;
+    if (isPermissionError(cause)) {
+      throw new NetworkError("denied", message, { cause });
+    }
     return { error: new NetworkError("unreachable", message, { cause }) };
   }
 }

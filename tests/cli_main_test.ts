@@ -8,9 +8,9 @@ const COMMANDS = [
   ["probe"],
   ["bench"],
   ["ecosystem"],
-  ["ecosystem", "lint"],
   ["ecosystem", "state"],
   ["ecosystem", "malfeasance"],
+  ["ecosystem", "lint"],
   ["report"],
   ["report", "verify"],
   ["report", "explain"],
@@ -31,9 +31,22 @@ Deno.test("--help explains every command on stdout", async () => {
       assert.equal(code, 0);
       assert.deepEqual(err, []);
       assert(out[0]?.startsWith(`Usage: ${["roughly", ...words].join(" ")} `));
-      assert.match(out.at(-1) ?? "", /, 8 not permitted$/);
+      assert.match(
+        out.slice(-2).join(" "),
+        /^Exit codes: 0 done, .* 5 malfeasance proven, .* 8 not permitted$/,
+      );
       assert.doesNotMatch(out.join(""), /\p{C}/u);
     }
+  }
+});
+
+Deno.test("--help names what there is to do", async () => {
+  for (const words of COMMANDS) {
+    const { out } = await run(...words.slice(0, -1), "--help");
+    const [name] = words.slice(-1);
+    if (name === undefined) continue;
+    const line = new RegExp(`^ {2}${name}( .*)? {2}\\S`);
+    assert(out.some((one) => line.test(one)), words.join(" "));
   }
 });
 
@@ -63,7 +76,7 @@ Deno.test("--version prints the version", async () => {
 });
 
 Deno.test("a missing command gets help on stderr", async () => {
-  for (const words of [[], ["server"], ["ecosystem"]]) {
+  for (const words of [[], ["server"], ["ecosystem"], ["report"], ["clock"]]) {
     const { code, out, err } = await run(...words);
     assert.equal(code, 2);
     assert.deepEqual(out, []);
@@ -107,6 +120,24 @@ Deno.test("wrong words are named on one line", async () => {
       "unknown command 'bogus'",
       "see 'roughly server --help'",
     ],
+    [["ecosystem", "stat"], "unknown command 'stat'", "did you mean state?"],
+    [["report", "very"], "unknown command 'very'", "did you mean verify?"],
+    [["clock", "chek"], "unknown command 'chek'", "did you mean check?"],
+    [
+      ["clock", "bogus"],
+      "unknown command 'bogus'",
+      "see 'roughly clock --help'",
+    ],
+    [
+      ["report", "verify"],
+      "missing required argument 'file'",
+      "see 'roughly report verify --help'",
+    ],
+    [
+      ["clock", "set", "--dryrun"],
+      "unknown option '--dryrun'",
+      "did you mean --dry-run?",
+    ],
     [
       ["server", "run", "extra"],
       /^too many arguments for 'run'.* extra$/,
@@ -131,6 +162,17 @@ Deno.test("a command that cannot even be read answers in JSON if it is asked to"
     [["probe", "--bogus", "--json"], "roughly/probe/1"],
     [["server", "keygen", "extra", "--json"], "roughly/keygen/1"],
     [["ecosystem", "lint", "--json"], "roughly/ecosystem-lint/1"],
+    [["ecosystem", "state", "--bogus", "--json"], "roughly/ecosystem-state/1"],
+    [
+      ["ecosystem", "malfeasance", "extra", "--json"],
+      "roughly/ecosystem-malfeasance/1",
+    ],
+    [["report", "verify", "--json"], "roughly/report/1"],
+    [["report", "explain", "--json"], "roughly/report/1"],
+    [["report", "submit", "--json"], "roughly/report-submit/1"],
+    [["clock", "check", "--bogus", "--json"], "roughly/clock-check/1"],
+    [["clock", "wait", "--bogus", "--json"], "roughly/clock-wait/1"],
+    [["clock", "set", "--bogus", "--json"], "roughly/clock-set/1"],
   ];
   for (const [words, schema] of cases) {
     const { code, out, err } = await run(...words);

@@ -53,3 +53,14 @@ Deno.test({
       }),
     ),
 });
+
+Deno.test({
+  name: "operatorOf() knows an IPv4 address in IPv6 clothes",
+  permissions: "none",
+  fn: () => {
+    const of = (host: string) =>
+      operatorOf({ addresses: [{ transport: "udp", host, port: 2002 }] });
+    assert.equal(of("::ffff:192.0.2.1"), "192.0.2.1");
+    assert.equal(of("::ffff:c000:201"), "192.0.2.1");
+  },
+});

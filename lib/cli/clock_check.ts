@@ -39,11 +39,8 @@ export async function clockCheck(
   output: Output,
   world: ClockWorld = REAL_WORLD,
 ): Promise<number> {
-  if (options.warn > options.crit) {
-    throw new UsageError("--warn must not be above --crit");
-  }
   if (options.nagios) return await checkForNagios(options, output, world);
-  const comparison = await (await prepare(options, output, world))();
+  const comparison = await compare(options, output, world);
   const state = judge(comparison, options);
   const { measurement, local } = comparison;
   if (options.json) {
@@ -63,6 +60,17 @@ export async function clockCheck(
     : state === "CRITICAL"
     ? EXIT.clockOff
     : EXIT.ok;
+}
+
+async function compare(
+  options: CheckOptions,
+  output: Output,
+  world: ClockWorld,
+): Promise<Comparison> {
+  if (options.warn > options.crit) {
+    throw new UsageError("--warn must not be above --crit");
+  }
+  return await (await prepare(options, output, world))();
 }
 
 function judge({ local }: Comparison, { warn, crit }: CheckOptions): State {
@@ -94,7 +102,7 @@ async function checkForNagios(
   let state: State = "UNKNOWN";
   let text: string;
   try {
-    const comparison = await (await prepare(options, output, world))();
+    const comparison = await compare(options, output, world);
     const { local, measurement } = comparison;
     state = judge(comparison, options);
     const { voters, agreeing } = measurement.quorum;
@@ -104,7 +112,8 @@ async function checkForNagios(
         formatSeconds(local.offMicros)
       }s;${options.warn};${options.crit} operators=${voters} agreeing=${agreeing}`;
   } catch (error) {
-    text = messageOf(error);
+    // After the bar come figures.
+    text = messageOf(error).replaceAll("|", "/");
   }
   output.out(`ROUGHTIME ${state}: ${text}`);
   return STATES.indexOf(state);

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { measure, type Measurement, type Progress } from "../measure.ts";
+import { measure, type Measurement } from "../measure.ts";
 import { setSystemClock } from "../net/set_clock.ts";
 import type { Interval } from "../quorum.ts";
 import {
   compareClock,
   jsonConsensus,
   type LocalClock,
-  showProgress,
   wallClockAt,
 } from "./consensus.ts";
+import { UsageError } from "./exit_code.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import type { Output } from "./output.ts";
 
@@ -56,13 +56,15 @@ export async function prepare(
   output: Output,
   world: ClockWorld,
 ): Promise<() => Promise<Comparison>> {
+  if (options.count !== undefined && options.count < options.minServers) {
+    throw new UsageError("--count must not be below --min-servers");
+  }
   const servers = await serversFor(options.list, output);
   return async () => {
     const measurement = await world.measure(servers, {
       ...surveyOptions(options, output),
       count: options.count,
       now: world.now,
-      onProgress: (progress: Progress) => showProgress(output)(progress),
     });
     output.progress("");
     const { quorum, takenAt } = measurement;

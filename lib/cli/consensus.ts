@@ -10,7 +10,7 @@ import type { Measurement, Progress, ServerOutcome } from "../measure.ts";
 import type { Answer } from "../pick.ts";
 import type { Interval } from "../quorum.ts";
 import { formatTime } from "../timestamp.ts";
-import { EXIT } from "./exit_code.ts";
+import { classify, EXIT } from "./exit_code.ts";
 import { toErrorObject } from "./failure.ts";
 import {
   formatMillis,
@@ -54,7 +54,12 @@ export function exitOf({ outcomes, quorum }: Measurement): number {
   const has = (status: ServerOutcome["status"]) =>
     outcomes.some((one) => one.status === status);
   if (outcomes.some(({ answers }) => answers.length > 0)) return EXIT.noQuorum;
-  return has("rejected") ? EXIT.rejected : EXIT.noAnswer;
+  if (has("rejected")) return EXIT.rejected;
+  // Whoever may not use the network learns nothing about the servers.
+  return outcomes.length > 0 &&
+      outcomes.every(({ error }) => classify(error).exitCode === EXIT.denied)
+    ? EXIT.denied
+    : EXIT.noAnswer;
 }
 
 /** Shows whom a command waits for. */

@@ -6,6 +6,7 @@
  */
 
 import { measure, type Measurement } from "../measure.ts";
+import { isPermissionError } from "../net/resolve.ts";
 import { malfeasanceReport } from "../report.ts";
 import {
   compareClock,
@@ -15,8 +16,8 @@ import {
   jsonServer,
   wallClockAt,
 } from "./consensus.ts";
-import { EXIT } from "./exit_code.ts";
-import { systemMessage } from "./failure.ts";
+import { classify, EXIT, UsageError } from "./exit_code.ts";
+import { lowerFirst, systemMessage, toErrorObject } from "./failure.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import { formatSeconds, type Output, printable, printJson } from "./output.ts";
 
@@ -48,52 +49,56 @@ export async function ecosystemMalfeasance(
   const { chain, violations } = measurement;
   const isProven = violations.length > 0;
   const wanted = isProven || (options.alwaysWrite && chain.length > 0);
-  const written = wanted
+  const written: Written = wanted
     ? await writeReport(
       options.reportLocation,
       malfeasanceReport(chain, options.reportForm),
       output,
     )
-    : undefined;
+    : {};
   if (options.json) print(measurement, written, output);
   else describe(measurement, written, output);
-  return isProven ? EXIT.malfeasance : exitOf(measurement);
+  if (isProven) return EXIT.malfeasance;
+  return written.error === undefined
+    ? exitOf(measurement)
+    : classify(written.error).exitCode;
+}
+
+/** Where a report is, if one was wanted and could be written. */
+interface Written {
+  readonly file?: string;
+  readonly error?: unknown;
 }
 
 /**
  * Writes evidence, never over other evidence: a name that is taken gets a number.
- *
- * @returns The file's name.
+ * Evidence cannot be had a second time, so what no file takes goes to stderr.
  */
 async function writeReport(
   wanted: string,
   text: string,
   output: Output,
-): Promise<string> {
+): Promise<Written> {
   const [, stem = wanted, suffix = ""] = /^(.*?)(\.[^./\\]*)?$/s.exec(wanted) ??
     [];
   for (let n = 1;; n++) {
     const file = n === 1 ? wanted : `${stem}-${n}${suffix}`;
     try {
       await Deno.writeTextFile(file, text, { createNew: true });
-      return file;
+      return { file };
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) continue;
-      // It cannot be had a second time, so it goes somewhere.
-      output.err(
-        `roughly: error: cannot write ${printable(file)}: ${
-          systemMessage(error)
-        }; the report follows`,
-      );
+      const why = `cannot write ${file}: ${systemMessage(error)}`;
+      output.err(`roughly: error: ${printable(why)}; the report follows`);
       output.err(text.trimEnd());
-      throw error;
+      return { error: isPermissionError(error) ? error : new UsageError(why) };
     }
   }
 }
 
 function describe(
   measurement: Measurement,
-  written: string | undefined,
+  written: Written,
   output: Output,
 ): void {
   const { outcomes, violations } = measurement;
@@ -102,29 +107,33 @@ function describe(
     output.out(`- ${printable(server.name)}`);
   }
   const failed = outcomes.filter(({ error }) => error !== undefined);
-  for (const { server, status, error } of failed) {
+  for (const { server, error } of failed) {
     output.err(
-      `roughly: warning: ${printable(server.name)}: ${status}, ${
-        systemMessage(error)
+      `roughly: warning: ${printable(server.name)}: ${
+        lowerFirst(systemMessage(error))
       }`,
     );
   }
   if (violations.length > 0) {
-    output.out(`Malfeasance detected. Writing report to '${shown(written)}'.`);
+    output.out(
+      written.file === undefined
+        ? "Malfeasance detected. The report could not be written to a file."
+        : `Malfeasance detected. Writing report to '${
+          printable(written.file)
+        }'.`,
+    );
     for (const line of describeViolations(measurement)) output.out(line);
   } else {
     output.out("No malfeasance detected.");
-    if (written !== undefined) {
+    if (written.file !== undefined) {
       output.out(
-        `Report saved to '${shown(written)}' (no malfeasance detected).`,
+        `Report saved to '${
+          printable(written.file)
+        }' (no malfeasance detected).`,
       );
     }
   }
   output.out(describeConsensus(measurement));
-}
-
-function shown(file: string | undefined): string {
-  return printable(file ?? "");
 }
 
 /** The proof first, then what the majority thinks of it, which is an opinion. */
@@ -155,7 +164,7 @@ function describeViolations(
 
 function print(
   measurement: Measurement,
-  written: string | undefined,
+  written: Written,
   output: Output,
 ): void {
   const { outcomes, chain, violations, quorum, takenAt } = measurement;
@@ -164,9 +173,12 @@ function print(
     : undefined;
   printJson(output, {
     schema: MALFEASANCE_SCHEMA,
-    ok: violations.length === 0 && quorum.ok,
+    ok: violations.length === 0 && quorum.ok && written.error === undefined,
     malfeasance: violations.length > 0,
-    report: written,
+    report: written.file,
+    error: written.error === undefined
+      ? undefined
+      : toErrorObject(written.error),
     servers: outcomes.map(jsonServer),
     chain: chain.map(({ server }) => outcomes[server]?.server.name),
     violations,

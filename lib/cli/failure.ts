@@ -85,6 +85,6 @@ export function systemMessage(error: unknown): string {
 }
 
 /** Libraries begin with a capital, lines here do not; names keep theirs. */
-function lowerFirst(text: string): string {
+export function lowerFirst(text: string): string {
   return text.replace(/^[A-Z](?=[a-z]* )/, (first) => first.toLowerCase());
 }

@@ -59,7 +59,8 @@ export async function readList(path: string): Promise<string> {
 }
 
 function why(error: WireError): string {
-  return error.message.replace(/^Cannot read server list: /, "");
+  return error.message
+    .replace(/^Cannot (read|load) server list( from "[^"]*")?: /, "");
 }
 
 /**

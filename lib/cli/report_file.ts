@@ -75,6 +75,11 @@ async function judgeFile(
   file: string,
   list: string | undefined,
 ): Promise<Judged> {
+  if (file === STDIN && list === STDIN) {
+    throw new UsageError(
+      "report and list cannot both come from the standard input",
+    );
+  }
   const { servers } = await loadList(list);
   const names = new Map(
     servers.map(({ name, publicKey }) => [formatKey(publicKey), name]),
@@ -151,7 +156,9 @@ function summary({ verdict, nameOf }: Judged): string {
   }
   const { entries, violations } = verdict;
   if (violations.length === 0) {
-    return `Consistent: all ${entries.length} replies are proven, and none contradicts another.`;
+    return entries.length === 1
+      ? "Consistent: the one reply is proven, and there is none to contradict it."
+      : `Consistent: all ${entries.length} replies are proven, and none contradicts another.`;
   }
   const worst = violations.reduce((a, b) => b.gapMicros > a.gapMicros ? b : a);
   const whose = (i: number) =>
@@ -182,7 +189,11 @@ function explanation(judged: Judged): string[] {
   ]);
   const suspects = findSuspects(verdict);
   return [
-    `Form: ${report.form}, ${entries.length} replies, all proven and in this order`,
+    `Form: ${report.form}, ${
+      entries.length === 1
+        ? "1 reply, proven"
+        : `${entries.length} replies, all proven and in this order`
+    }`,
     ...table([["ENTRY", "SERVER", "VERSION", "MIDPOINT", "RADIUS"], ...rows]),
     ...worstOfEachPair(judged).map(({ earlier, later, gapMicros }) =>
       `Proven: ${nameOf(keyOf(earlier))} said in entry ${earlier} that it was ${

@@ -6,6 +6,7 @@
 
 import { type SubmitOptions, submitReport } from "../report_submit.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
+import { lowerFirst } from "./failure.ts";
 import { loadList } from "./list_source.ts";
 import { type Output, printable, printJson } from "./output.ts";
 import { readReport, type ReportOptions } from "./report_file.ts";
@@ -38,7 +39,7 @@ export async function reportSubmit(
     tries: options.tries,
     onRetry: (why, delayMs) =>
       output.err(
-        `roughly: warning: ${printable(why)}, trying again in ${
+        `roughly: warning: ${lowerFirst(printable(why))}, trying again in ${
           Math.round(delayMs / 1000)
         } s`,
       ),
