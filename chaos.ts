@@ -68,3 +68,6 @@ export {
   malformedReplies,
   type MalformedReply,
 } from "./lib/malformed_reply.ts";
+export type { Answer, AskServer, Question } from "./lib/pick.ts";
+export type { ServerAddress } from "./lib/server_address.ts";
+export type { ListedServer } from "./lib/server_list.ts";

@@ -5,6 +5,11 @@
  * @module
  */
 
+import { VerificationError } from "./errors.ts";
+import type { AskServer } from "./pick.ts";
+import { buildRequest } from "./request.ts";
+import type { ListedServer } from "./server_list.ts";
+import { verifyResponse } from "./verify.ts";
 import { equal } from "./bytes.ts";
 import { noise } from "./chance.ts";
 import { ChaosServer, type Sleep } from "./chaos.ts";
@@ -130,6 +135,61 @@ export class FakeWorld {
       return { name, operator, publicKey: server.publicKey, server };
     }));
     return new FakeWorld(servers);
+  }
+
+  /** Its servers as a list has them, to be asked by way of {@linkcode FakeWorld.asks}. */
+  get list(): readonly ListedServer[] {
+    return this.servers.map(({ name, operator, publicKey }) => ({
+      name,
+      publicKey,
+      addresses: [{ transport: "udp", host: operator, port: 2002 }],
+      version: 1,
+      offer: undefined,
+    }));
+  }
+
+  /**
+   * Gives what `measure()` and `TrustedClock` take as their option `ask`: a way to the
+   * servers that takes no time.
+   *
+   * @example
+   * ```ts
+   * import { FakeWorld } from "@roughly/roughly/chaos";
+   * import { TrustedClock } from "@roughly/roughly/clock";
+   * import assert from "node:assert/strict";
+   *
+   * const world = await FakeWorld.create({
+   *   servers: 3,
+   *   nowMicros: () => 1_900_000_000_000_000n,
+   * });
+   * using clock = await TrustedClock.create({
+   *   servers: world.list,
+   *   ask: world.asks(),
+   * });
+   * assert.equal(clock.compare(new Date("2030-01-01")), "past");
+   * ```
+   *
+   * @param now The monotonic clock of whoever measures, in milliseconds.
+   */
+  asks(now: () => number = () => performance.now()): AskServer {
+    return async ({ publicKey, versions = [1], nonce, signal }) => {
+      const request = buildRequest({ versions, nonce, publicKey });
+      const response = await this.ask(publicKey, request, { signal });
+      if (response === undefined) {
+        throw new DOMException("No answer", "TimeoutError");
+      }
+      const exchange = { request, response, publicKey };
+      const verdict = await verifyResponse(exchange);
+      if (!verdict.ok) throw new VerificationError(verdict.rejection, exchange);
+      return {
+        verdict,
+        exchange,
+        rttMicros: 0n,
+        receivedAt: now(),
+        address: "in memory",
+        transport: "udp",
+      };
+    };
   }
 
   /**

@@ -5,7 +5,12 @@
  */
 
 import { getDomain } from "tldts-icann";
-import { isIpv4, isIpv6, type ServerAddress } from "./server_address.ts";
+import {
+  canonicalAddress,
+  isIpv4,
+  isIpv6,
+  type ServerAddress,
+} from "./server_address.ts";
 
 function isLiteral(host: string): boolean {
   return isIpv4(host) || isIpv6(host);
@@ -40,14 +45,5 @@ export function operatorOf(
   const name = hosts.find((host) => !isLiteral(host))?.replace(/\.$/, "");
   if (name !== undefined) return getDomain(name) ?? name;
   const [first = ""] = hosts;
-  return isIpv6(first) ? canonical(first) : first;
-}
-
-/** One IPv6 address has many spellings, and an IPv4 one has some of them too. */
-function canonical(address: string): string {
-  const text = new URL(`http://[${address}]/`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(text);
-  if (mapped === null) return text;
-  const [high = 0, low = 0] = mapped.slice(1).map((word) => parseInt(word, 16));
-  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+  return isIpv6(first) ? canonicalAddress(first).hostname : first;
 }

@@ -21,6 +21,10 @@ const CLUSTER = "deploy/kubernetes.yaml";
 const DASHBOARD = "deploy/grafana-dashboard.json";
 const RULES = "deploy/prometheus-rules.yaml";
 const OPERATING = "docs/operating.md";
+const CLOCK_UNITS = [
+  "deploy/systemd/roughly-clock-check.service",
+  "deploy/systemd/roughly-clock-wait.service",
+];
 const GUIDES = [OPERATING, "deploy/systemd/README.md"];
 const ALL = [UNIT, IMAGE, CLUSTER, DASHBOARD, RULES, ...GUIDES];
 
@@ -80,13 +84,12 @@ function child(parent: Command, name: string): Command {
   return command as Command;
 }
 
-const SERVER = child(
-  buildProgram(
-    { out: () => {}, err: () => {}, progress: () => {} },
-    () => {},
-  ).command,
-  "server",
-);
+const PROGRAM = buildProgram(
+  { out: () => {}, err: () => {}, progress: () => {} },
+  () => {},
+).command;
+const SERVER = child(PROGRAM, "server");
+const CLOCK = child(PROGRAM, "clock");
 
 function optionOf(command: Command, word: string): Option | undefined {
   return command.options.find(({ long, short }) =>
@@ -95,13 +98,18 @@ function optionOf(command: Command, word: string): Option | undefined {
 }
 
 /** Checks the words after `roughly server COMMAND`, values included. */
-function checkWords(path: string, name: string, words: readonly string[]) {
-  const command = child(SERVER, name);
+function checkWords(
+  path: string,
+  name: string,
+  words: readonly string[],
+  group = SERVER,
+) {
+  const command = child(group, name);
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     if (!word.startsWith("-")) continue;
     const option = optionOf(command, word);
-    assert(option, `${path}: "server ${name}" has no ${word}`);
+    assert(option, `${path}: "${group.name()} ${name}" has no ${word}`);
     if (!option.required) continue;
     const value = words[++i];
     assert(value && !/^-/.test(value), `${path}: ${word} without a value`);
@@ -109,10 +117,17 @@ function checkWords(path: string, name: string, words: readonly string[]) {
   }
 }
 
-/** Command lines of the server in a text, with continued lines joined. */
-function commandLines(text: string): { name: string; words: string[] }[] {
+/** Command lines of a group in a text, with continued lines joined. */
+function commandLines(
+  text: string,
+  group = SERVER,
+): { name: string; words: string[] }[] {
   const lines = text.replaceAll(/^# ?/gm, "").replaceAll(/\\\n\s*/g, " ");
-  return [...lines.matchAll(/\broughly(?:\.\w+)? server (\w+)([^\n`|&;]*)/g)]
+  const line = new RegExp(
+    `\\broughly(?:\\.\\w+)? ${group.name()} (\\w+)([^\\n\`|&;]*)`,
+    "g",
+  );
+  return [...lines.matchAll(line)]
     .map(([, name = "", rest = ""]) => ({
       name,
       words: rest.split(/\s+/).filter((word) => word !== ""),
@@ -231,9 +246,9 @@ Deno.test(
 );
 
 /** The settings of a unit, in order; an empty value stands for itself. */
-function settings(): Map<string, string[]> {
+function settings(path = UNIT): Map<string, string[]> {
   const map = new Map<string, string[]>();
-  for (const line of read(UNIT).replaceAll(/\\\n\s*/g, "").split("\n")) {
+  for (const line of read(path).replaceAll(/\\\n\s*/g, "").split("\n")) {
     if (/^(#|\[|$)/.test(line)) continue;
     const [, key = "", value = ""] = /^(\w+)=(.*)$/.exec(line) ?? [];
     assert(key, line);
@@ -299,6 +314,39 @@ Deno.test(
     const connections = optionOf(child(SERVER, "run"), "--max-connections");
     const [files] = unit.get("LimitNOFILE") ?? [];
     assert(Number(files) > Number(connections?.defaultValue));
+  },
+);
+
+Deno.test(
+  "roughly-clock-*.service: run once, with no rights, and take their options",
+  readOnly,
+  () => {
+    for (const path of [...CLOCK_UNITS, ...GUIDES]) {
+      const lines = commandLines(read(path), CLOCK);
+      for (const { name, words } of lines) checkWords(path, name, words, CLOCK);
+      assert(lines.length > 0 || !CLOCK_UNITS.includes(path), path);
+    }
+    for (const path of CLOCK_UNITS) {
+      const unit = settings(path);
+      const expected: Record<string, string> = {
+        Type: "oneshot",
+        DynamicUser: "yes",
+        CapabilityBoundingSet: "",
+        NoNewPrivileges: "yes",
+        ProtectSystem: "strict",
+        ProtectClock: "yes", // they ask, and never set it
+        // Names are looked up by way of the last two.
+        RestrictAddressFamilies: "AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+      };
+      for (const [key, value] of Object.entries(expected)) {
+        assert.deepEqual(unit.get(key), [value], `${path}: ${key}`);
+      }
+      assert(!unit.has("MemoryDenyWriteExecute"));
+    }
+    const [check = "", wait = ""] = CLOCK_UNITS;
+    assert(read(check).includes("clock check "));
+    assert.deepEqual(settings(wait).get("Before"), ["time-sync.target"]);
+    assert.deepEqual(settings(wait).get("TimeoutStartSec"), ["infinity"]);
   },
 );
 

@@ -7,6 +7,7 @@ import {
   renderRejections,
 } from "../docs/generate.ts";
 import { DIALECTS } from "../lib/dialect.ts";
+import type { ClockErrorCode } from "../lib/errors.ts";
 
 const STALE = "Run `deno task docs`: the committed file is out of date";
 
@@ -69,4 +70,30 @@ Deno.test("insertMatrix() leaves a text without both markers alone", {
   for (const text of ["", "no markers\n", "<!-- dialects -->\n"]) {
     assert.equal(insertMatrix(text), text);
   }
+});
+
+Deno.test("the JSON forms of the commands for many servers are documented", () => {
+  const pages = committed("docs/ecosystem.md") + committed("docs/clock.md");
+  const schemas = [...Deno.readDirSync(new URL("../lib/cli/", import.meta.url))]
+    .filter(({ name }) => /^(ecosystem|report|clock)_/.test(name))
+    .flatMap(({ name }) => [
+      ...committed(`lib/cli/${name}`).matchAll(/"roughly\/[a-z-]+\/\d+"/g),
+    ]).map(([quoted]) => quoted.slice(1, -1));
+  assert(schemas.length >= 9);
+  for (const schema of schemas) assert(pages.includes(`\`${schema}\``), schema);
+});
+
+Deno.test("docs/clock.md has every code with which a trusted clock refuses", () => {
+  const codes = Object.keys(
+    {
+      "no-answer": 0,
+      "no-quorum": 0,
+      "unmeasured": 0,
+      "stale": 0,
+      "contradiction": 0,
+      "suspended": 0,
+    } satisfies Record<ClockErrorCode, number>,
+  );
+  const page = committed("docs/clock.md");
+  for (const code of codes) assert(page.includes(`\n| \`${code}\``), code);
 });

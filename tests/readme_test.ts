@@ -105,6 +105,79 @@ async function untilLine(
   assert.fail(`the server ended after: ${text}`);
 }
 
+/** What differs from run to run is left out: figures, spaces, who of the honest is first. */
+function essence(lines: readonly string[]): string[] {
+  return lines.map((line) =>
+    line.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+      .replaceAll(/\b(north|east|south)\b/g, "HONEST")
+      .replaceAll(/[+-]?\d+(\.\d+)?/g, "N")
+      .replaceAll(/\s+/g, " ")
+  ).sort();
+}
+
+Deno.test({
+  name: "README's transcripts show what the commands print",
+  ignore: Deno.build.os !== "linux", // elsewhere 127.0.0.2 is not on the loopback interface
+  fn: async () => {
+    const lines = [...README.matchAll(/```console\n([\s\S]*?)```/g)]
+      .flatMap(([, block = ""]) => block.trim().split("\n"));
+    const steps: { command: string; printed: string[] }[] = [];
+    for (const line of lines) {
+      if (line.startsWith("$ ")) {
+        steps.push({ command: line.slice(2), printed: [] });
+      } else steps.at(-1)?.printed.push(line);
+    }
+    const [servers, ...commands] = steps;
+    assert(servers && commands.length >= 8);
+    const cwd = await Deno.makeTempDir();
+    const options = {
+      cwd,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1" },
+    } as const;
+    const [program, ...words] = servers.command.split(" ");
+    assert.equal(program, "deno");
+    assert.equal(words.pop(), "&");
+    const args = words.map((word) =>
+      word.startsWith("examples/") ? new URL(word, ROOT).pathname : word
+    );
+    args.splice(
+      1,
+      0,
+      "--quiet",
+      "--config",
+      new URL("deno.json", ROOT).pathname,
+    );
+    const child = new Deno.Command(Deno.execPath(), { ...options, args })
+      .spawn();
+    try {
+      await untilLine(child.stdout, servers.printed[0] ?? "");
+      for (const { command, printed } of commands) {
+        const [line = "", fails] = command.split(" || ");
+        const [name, ...words] = line.split(" ");
+        assert.equal(name, "roughly");
+        const { code, stdout, stderr } = await new Deno.Command(
+          Deno.execPath(),
+          { ...options, args: [...CLI, ...words] },
+        ).output();
+        const shown = new TextDecoder().decode(stdout).trimEnd().split("\n");
+        if (code !== 0) shown.push(`exit ${code}`);
+        const why = `${command}: ${new TextDecoder().decode(stderr)}`;
+        assert.deepEqual(essence(shown), essence(printed), why);
+        assert.equal(printed.at(-1) === `exit ${code}`, code !== 0, why);
+        assert.equal(fails, code === 0 ? undefined : 'echo "exit $?"', why);
+      }
+    } finally {
+      child.kill("SIGTERM");
+      await child.stderr.cancel();
+      await child.status;
+      await Deno.remove(cwd, { recursive: true });
+    }
+  },
+});
+
 Deno.test("the demo shows every era and refuses both frauds", async () => {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [

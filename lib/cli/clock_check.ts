@@ -110,7 +110,7 @@ async function checkForNagios(
       ? describeConsensus(measurement).toLowerCase()
       : `${describeLocalClock(local).toLowerCase()} | offset=${
         formatSeconds(local.offMicros)
-      }s;${options.warn};${options.crit} operators=${voters} agreeing=${agreeing}`;
+      }s;-${options.warn}:${options.warn};-${options.crit}:${options.crit} operators=${voters} agreeing=${agreeing}`;
   } catch (error) {
     // After the bar come figures.
     text = messageOf(error).replaceAll("|", "/");

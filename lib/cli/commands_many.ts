@@ -80,6 +80,7 @@ export function addEcosystem(
     group.command("state")
       .description("ask every server of a list, and say how they are")
       .argument("[list]", `${LIST_HELP}; without, the bundled one`)
+      .option("--list <list>", "the same")
       .option(
         "--json",
         "print a line of JSON for each server, and one for all",
@@ -111,6 +112,7 @@ export function addEcosystem(
         "--ecosystem-path <file>",
         `${LIST_HELP}; without, the bundled one`,
       )
+      .option("--list <list>", "the same")
       .addOption(
         new Option(
           "--count <n>",
@@ -232,7 +234,9 @@ export function addClock(
     );
   const wait = common(group.command("wait"))
     .description("wait until the local clock is right, as at boot")
-    .addOption(seconds("--limit", "how far it may certainly be off", 1))
+    .addOption(
+      seconds("--limit", "go on once it is certainly off by no more", 1),
+    )
     .addOption(seconds("--max-wait", "give up after this, 0 for never", 0))
     .action(async (options: WaitOptions) =>
       done(await clockWait(options, output))

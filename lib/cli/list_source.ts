@@ -48,10 +48,7 @@ export async function readList(path: string): Promise<string> {
     }
     const { code } = error as { code?: unknown };
     if (code === "ENOENT") {
-      throw new UsageError(
-        `there is no file ${path}`,
-        "without a file, the list that comes with this program is used",
-      );
+      throw new UsageError(`there is no file ${path}`);
     }
     if (code === undefined) throw error;
     throw new UsageError(`cannot read ${path}: ${systemMessage(error)}`);

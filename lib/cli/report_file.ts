@@ -44,6 +44,8 @@ interface Judged {
   readonly verdict: ReportVerdict;
   /** A key's name in the list, or the key. */
   readonly nameOf: (publicKey: Uint8Array) => string;
+  /** Is it in the list? */
+  readonly isListed: (publicKey: Uint8Array) => boolean;
 }
 
 /**
@@ -91,7 +93,8 @@ async function judgeFile(
     const key = formatKey(publicKey);
     return printable(names.get(key) ?? key);
   };
-  return { report, verdict, nameOf };
+  const isListed = (publicKey: Uint8Array) => names.has(formatKey(publicKey));
+  return { report, verdict, nameOf, isListed };
 }
 
 /** Runs `report verify`: one line, and the exit code. */
@@ -195,6 +198,7 @@ function explanation(judged: Judged): string[] {
         : `${entries.length} replies, all proven and in this order`
     }`,
     ...table([["ENTRY", "SERVER", "VERSION", "MIDPOINT", "RADIUS"], ...rows]),
+    ...strangers(judged),
     ...worstOfEachPair(judged).map(({ earlier, later, gapMicros }) =>
       `Proven: ${nameOf(keyOf(earlier))} said in entry ${earlier} that it was ${
         formatSeconds(gapMicros)
@@ -209,6 +213,19 @@ function explanation(judged: Judged): string[] {
         nameOf(suspects[0] as Uint8Array)
       } has a part in every contradiction; if the others are honest, it is the one.`
       : "Opinion: none. The report alone does not point to one server.",
+  ];
+}
+
+/** Anybody can make keys that contradict each other. */
+function strangers({ verdict, isListed }: Judged): string[] {
+  if (!verdict.ok) return [];
+  const keys = verdict.entries.map(({ exchange }) => exchange.publicKey)
+    .filter((key) => !isListed(key)).map(formatKey);
+  const { size } = new Set(keys);
+  return size === 0 ? [] : [
+    `Note: ${size} of the keys ${
+      size === 1 ? "is" : "are"
+    } in no list used here; a report is worth as much as you know whose keys these are.`,
   ];
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { canonicalAddress } from "../server_address.ts";
 import dns from "node:dns/promises";
 import net from "node:net";
 import { NetworkError } from "../errors.ts";
@@ -46,7 +47,7 @@ export async function resolve(
   const literal = host.replace(/^\[(.*)\]$/, "$1");
   const family = net.isIP(literal);
   if (family === 4) return [{ hostname: literal, family }];
-  if (family === 6) return [canonical(literal)];
+  if (family === 6) return [canonicalAddress(literal)];
   let found: readonly Address[];
   try {
     found = await lookup(host);
@@ -66,27 +67,9 @@ export async function resolve(
     throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
   }
   const addresses = found.map((one) =>
-    one.family === 6 ? canonical(one.hostname) : one
+    one.family === 6 ? canonicalAddress(one.hostname) : one
   );
   return interleave(addresses).slice(0, MAX_ADDRESSES);
-}
-
-/**
- * The one spelling that the system uses too: replies are matched by their sender's. IPv4
- * in IPv6's clothes becomes plain IPv4.
- */
-function canonical(literal: string): Address {
-  let hostname = literal;
-  try {
-    hostname = new URL(`http://[${literal}]/`).hostname.slice(1, -1);
-  } catch {
-    // With a zone, such as fe80::1%eth0, it is no part of a URL; take it as it is.
-  }
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname);
-  if (mapped === null) return { hostname, family: 6 };
-  const [high = 0, low = 0] = mapped.slice(1).map((word) => parseInt(word, 16));
-  const bytes = [high >> 8, high & 0xff, low >> 8, low & 0xff];
-  return { hostname: bytes.join("."), family: 4 };
 }
 
 function interleave(addresses: readonly Address[]): Address[] {
