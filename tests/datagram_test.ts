@@ -12,6 +12,7 @@ import {
   MAX_DATAGRAM_BYTES,
 } from "../lib/net/datagram.ts";
 import { hasDenoUdp, openDenoUdp } from "../lib/net/deno_udp.ts";
+import { linuxUdpProblem, openLinuxUdp } from "../lib/net/linux_udp.ts";
 import { openNodeUdp } from "../lib/net/node_udp.ts";
 import { isPermissionError } from "../lib/net/resolve.ts";
 import { openUdp } from "../lib/net/udp.ts";
@@ -23,6 +24,8 @@ interface Backend {
   open(options: DatagramOptions): Promise<DatagramSocket>;
 }
 
+const LINUX_PROBLEM = linuxUdpProblem();
+
 const BACKENDS: readonly Backend[] = [
   {
     name: "deno_udp",
@@ -31,6 +34,12 @@ const BACKENDS: readonly Backend[] = [
     open: async (options) => openDenoUdp(options),
   },
   { name: "node_udp", open: openNodeUdp },
+  {
+    name: "linux_udp",
+    ...(LINUX_PROBLEM === undefined ? {} : { missing: LINUX_PROBLEM }),
+    // deno-lint-ignore require-await
+    open: async (options) => openLinuxUdp(options),
+  },
 ];
 
 function loopbackHasIpv6(): boolean {

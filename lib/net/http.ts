@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 /** What the monitor is told. */
 export interface Observability {
   /** The body of `/metrics`. */
-  metrics(): string;
+  metrics(): string | Promise<string>;
   /** Why the server is not well, or `undefined` if it is. */
   problem(): string | undefined;
 }
@@ -39,7 +39,7 @@ export async function openMonitor(
   source: Observability,
 ): Promise<MonitorServer> {
   const options = { connectionsCheckingInterval: 1000 }; // else limits are checked twice a minute
-  const server = http.createServer(options, (request, response) => {
+  const server = http.createServer(options, async (request, response) => {
     const reply = (status: number, body: string, type = "text/plain") => {
       response.writeHead(status, {
         "content-type": `${type}; charset=utf-8`,
@@ -56,8 +56,10 @@ export async function openMonitor(
         return reply(405, "method not allowed\n");
       }
       switch (url.pathname) {
-        case "/metrics":
-          return reply(200, source.metrics(), "text/plain; version=0.0.4");
+        case "/metrics": {
+          const body = await source.metrics();
+          return reply(200, body, "text/plain; version=0.0.4");
+        }
         case "/healthz": {
           const problem = source.problem();
           return problem === undefined

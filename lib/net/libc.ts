@@ -1,7 +1,7 @@
 /**
- * What is asked of the C library on Linux: the kernel's view of the clock, the size of a
- * socket's receive buffer, the CPU time of a process. Every number here comes from a header
- * that is named.
+ * Opening the C library on Linux, and what is asked of it apart from sockets: the kernel's
+ * view of the clock, how many files may be open, the size of a socket's receive buffer, the
+ * CPU time of a process. Every number here comes from a header that is named.
  *
  * Needs `--allow-ffi`. Layouts are those of 64-bit systems, the same in glibc and musl on
  * x86-64 and arm64.
@@ -39,32 +39,44 @@ const SYMBOLS = {
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
+ * Opens the C library.
+ *
+ * @param symbols The functions wanted.
+ * @returns The library, to be closed by the caller, or in words why it cannot be had.
+ */
+export function openLibc<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): Deno.DynamicLibrary<S> | string {
+  const deno = globalThis.Deno;
+  if (deno === undefined) return "this is not Deno";
+  if (deno.build.os !== "linux") return "this is not Linux";
+  if (typeof deno.dlopen !== "function") return "Deno.dlopen is not there";
+  // Asked for rather than tried: a missing permission must not become a prompt.
+  const { state } = deno.permissions.querySync({ name: "ffi" });
+  if (state !== "granted") return "it needs --allow-ffi";
+  for (const name of NAMES) {
+    try {
+      return deno.dlopen(name, symbols);
+    } catch {
+      // Another C library, or one without these functions.
+    }
+  }
+  return "the C library is not found";
+}
+
+/**
  * Calls into the C library and lets go of it again: it is asked once a second at most.
  *
  * @returns What the call gives, or `undefined` on another system or without permission.
  */
 function withLibc<T>(call: (libc: Libc) => T): T | undefined {
-  const deno = globalThis.Deno;
-  if (deno?.build.os !== "linux" || typeof deno.dlopen !== "function") {
-    return undefined;
+  const library = openLibc(SYMBOLS);
+  if (typeof library === "string") return undefined;
+  try {
+    return call(library.symbols);
+  } finally {
+    library.close();
   }
-  // Asked for rather than tried: a missing permission must not become a prompt.
-  const { state } = deno.permissions.querySync({ name: "ffi" });
-  if (state !== "granted") return undefined;
-  for (const name of NAMES) {
-    let library: Deno.DynamicLibrary<typeof SYMBOLS>;
-    try {
-      library = deno.dlopen(name, SYMBOLS);
-    } catch {
-      continue; // another C library
-    }
-    try {
-      return call(library.symbols);
-    } finally {
-      library.close();
-    }
-  }
-  return undefined;
 }
 
 // <sys/timex.h>: struct timex is 208 bytes; maxerror is a long at 24, status an int at 40.
@@ -166,20 +178,43 @@ export function enlargeReceiveBuffer(
       const isOurs = getOption(libc, fd, SO_TYPE) === SOCK_DGRAM &&
         portOf(libc, fd) === port;
       if (!isOurs) continue;
-      const value = Int32Array.of(bytes);
-      // The forced form is for administrators and goes beyond the system's limit.
-      if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) !== 0) {
-        libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4);
-      }
-      // The kernel doubles what it is told, for its own bookkeeping (man 7 socket).
-      const given = (getOption(libc, fd, SO_RCVBUF) ?? 0) / 2;
+      const given = setReceiveBuffer(libc, fd, bytes);
       smallest = Math.min(smallest ?? given, given);
     }
     return smallest;
   });
 }
 
-function getOption(libc: Libc, fd: number, option: number): number | undefined {
+/** The part of the C library that knows the options of sockets. */
+type OptionCalls = Pick<Libc, "getsockopt" | "setsockopt">;
+
+/**
+ * Sets the receive buffer of one socket.
+ *
+ * @param libc The C library.
+ * @param fd The socket.
+ * @param bytes The size wanted.
+ * @returns The size that the kernel gave.
+ */
+export function setReceiveBuffer(
+  libc: OptionCalls,
+  fd: number,
+  bytes: number,
+): number {
+  const value = Int32Array.of(bytes);
+  // The forced form is for administrators and goes beyond the system's limit.
+  if (libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) !== 0) {
+    libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4);
+  }
+  // The kernel doubles what it is told, for its own bookkeeping (man 7 socket).
+  return (getOption(libc, fd, SO_RCVBUF) ?? 0) / 2;
+}
+
+function getOption(
+  libc: OptionCalls,
+  fd: number,
+  option: number,
+): number | undefined {
   const value = new Int32Array(1);
   const length = Uint32Array.of(4);
   return libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0
