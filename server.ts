@@ -9,9 +9,10 @@
  * console.log("listening on port", running.address.port);
  * ```
  *
- * Limitations: one thread. `Deno.listenDatagram` is used where the application turned on
- * `unstable: ["net"]`, `node:dgram` elsewhere. The system's clock can be asked, and receive
- * buffers enlarged, only on Linux and with `--allow-ffi`.
+ * On Linux and with `--allow-ffi` datagrams travel by the system's own calls, and `workers`
+ * has other threads answer them; the system's clock can be asked, and receive buffers
+ * enlarged. Elsewhere there is one thread, and `Deno.listenDatagram` is used where the
+ * application turned on `unstable: ["net"]`, `node:dgram` where it did not.
  *
  * @module
  */
@@ -28,6 +29,7 @@ export {
   Keyring,
   type KeyringOptions,
   type OnlineKey,
+  type PortableKey,
   type V1Context,
 } from "./lib/keyring.ts";
 export type {
@@ -37,6 +39,10 @@ export type {
   PacketSocket,
   Peer,
 } from "./lib/net/datagram.ts";
+export type { ServerIo } from "./lib/net/udp.ts";
+export type { FastResponder } from "./lib/fast_responder.ts";
+export type { Kernel, KernelKind } from "./lib/kernel/kernel.ts";
+export type { PortableOptions, PortableServer } from "./lib/server_options.ts";
 export type { ClockStatus, KernelClock } from "./lib/clock_guard.ts";
 export type {
   PacketCounters,

@@ -109,3 +109,36 @@ export function countBatch(
 export function sumDropped({ dropped }: PacketCounters): number {
   return Object.values(dropped).reduce((sum, count) => sum + count, 0);
 }
+
+function addPackets(sum: PacketCounters, more: PacketCounters): void {
+  sum.received += more.received;
+  sum.answered += more.answered;
+  for (const reason of DROP_REASONS) {
+    sum.dropped[reason] += more.dropped[reason];
+  }
+}
+
+/** The numbers of several threads together. */
+export function sumCounters(all: readonly ServerCounters[]): ServerCounters {
+  const sum = createCounters();
+  for (const one of all) {
+    addPackets(sum.udp, one.udp);
+    addPackets(sum.tcp, one.tcp);
+    for (const [version, count] of one.versions) {
+      sum.versions.set(version, (sum.versions.get(version) ?? 0) + count);
+    }
+    one.batchSizes.forEach((count, i) => {
+      sum.batchSizes[i] = (sum.batchSizes[i] ?? 0) + count;
+    });
+    sum.batches += one.batches;
+    sum.batchedRequests += one.batchedRequests;
+    sum.rotations += one.rotations;
+    sum.clockSteps += one.clockSteps;
+    sum.panics += one.panics;
+    sum.tcpAccepted += one.tcpAccepted;
+    sum.tcpRejected += one.tcpRejected;
+    sum.tcpAborted += one.tcpAborted;
+    sum.tcpCompleted += one.tcpCompleted;
+  }
+  return sum;
+}

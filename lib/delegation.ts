@@ -94,8 +94,12 @@ function decodeBytes(value: unknown): Uint8Array | undefined {
  * sign: each certificate is the long-term key's, for this online key, for one window.
  *
  * @param text The file's text.
+ * @param options Whether to keep the seed, so that the key can be handed to other threads.
  */
-export async function parseDelegation(text: string): Promise<DelegationResult> {
+export async function parseDelegation(
+  text: string,
+  options: { readonly exportable?: boolean | undefined } = {},
+): Promise<DelegationResult> {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text);
@@ -111,6 +115,7 @@ export async function parseDelegation(text: string): Promise<DelegationResult> {
     return problem("a key in it is not 32 bytes of base64");
   }
   const signer = createSigner(seed);
+  const kept = options.exportable ? seed.slice() : undefined;
   seed.fill(0);
   const certificates = new Map<CertificateKind, Uint8Array>();
   let window: { notBeforeMicros: bigint; notAfterMicros: bigint } | undefined;
@@ -131,7 +136,7 @@ export async function parseDelegation(text: string): Promise<DelegationResult> {
   if (!window || window.notBeforeMicros > window.notAfterMicros) {
     return problem("its window is empty");
   }
-  const online = { signer, certificates, ...window };
+  const online = { signer, certificates, seed: kept, ...window };
   return { ok: true, delegated: { publicKey, online } };
 }
 

@@ -45,6 +45,22 @@ export interface OnlineKey {
   readonly notAfterMicros: bigint;
   /** CERT values by context and layout of time. */
   readonly certificates: ReadonlyMap<CertificateKind, Uint8Array>;
+  /** What the signer was made from, where it is to be handed to other threads. */
+  readonly seed?: Uint8Array | undefined;
+}
+
+/** An online key as plain data, for another thread. It holds a secret. */
+export interface PortableKey extends Omit<OnlineKey, "signer"> {
+  /** The long-term key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Seed of the online key, 32 secret bytes. */
+  readonly seed: Uint8Array;
+}
+
+/** Takes a key out of its portable form. */
+export function importKey(key: PortableKey): Delegated {
+  const { publicKey, seed, ...rest } = key;
+  return { publicKey, online: { ...rest, signer: createSigner(seed) } };
 }
 
 /** An online key together with the long-term key that it signs for. */
@@ -105,6 +121,8 @@ export interface KeyringOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** See {@linkcode V1Context}. */
   readonly v1Context: V1Context;
+  /** Keep seeds of online keys, so that {@linkcode Keyring.exportKeys} can give them? */
+  readonly exportable?: boolean | undefined;
 }
 
 /** How far before now a certificate begins, so that a small step of the clock does no harm. */
@@ -115,7 +133,7 @@ export class Keyring {
   /** See {@linkcode V1Context}. */
   readonly v1Context: V1Context;
   readonly #options: KeyringOptions;
-  readonly #retired: Signer[] = [];
+  readonly #retired: OnlineKey[] = [];
   #identities: readonly Identity[];
 
   private constructor(
@@ -131,7 +149,8 @@ export class Keyring {
    * Makes a keyring with fresh online keys.
    *
    * @param options Keys, time and randomness.
-   * @throws {RangeError} If there is no long-term key or no validity.
+   * @throws {RangeError} If there is no long-term key or no validity, or something that
+   *   cannot be exported.
    */
   static async create(options: KeyringOptions): Promise<Keyring> {
     const { longTerm, delegated = [], validityMicros, nowMicros } = options;
@@ -149,6 +168,12 @@ export class Keyring {
     if (keys.size !== identities.length) {
       throw new RangeError(
         "Cannot create keyring: a long-term key stands twice",
+      );
+    }
+    if (options.exportable && identities.some(({ online }) => !online.seed)) {
+      // Whoever gets the others only would make up for what is missing.
+      throw new RangeError(
+        "Cannot export keys: a delegation was read without 'exportable'",
       );
     }
     return new Keyring(options, identities);
@@ -192,7 +217,7 @@ export class Keyring {
         this.#identities = this.#identities.map((one) =>
           one === old ? fresh : one
         );
-        this.#retire(old.online.signer);
+        this.#retire(old.online);
       } catch (error) {
         failures.push(error); // one key out of reach must not let the others expire
       }
@@ -215,10 +240,12 @@ export class Keyring {
   }
 
   /** A batch may still be signing with a key that was replaced, so it goes one later. */
-  #retire(signer: Signer): void {
-    this.#retired.push(signer);
+  #retire(online: OnlineKey): void {
+    this.#retired.push(online);
     while (this.#retired.length > this.#options.longTerm.length) {
-      this.#retired.shift()?.destroy?.();
+      const { signer, seed } = this.#retired.shift() as OnlineKey;
+      signer.destroy?.();
+      seed?.fill(0);
     }
   }
 
@@ -246,6 +273,14 @@ export class Keyring {
         (a, b) => a === undefined || b < a ? b : a,
         undefined,
       );
+  }
+
+  /** The online keys that were made or read to be handed on. */
+  exportKeys(): PortableKey[] {
+    return this.#identities.flatMap(({ publicKey, online }) => {
+      const { signer: _, seed, ...rest } = online;
+      return seed === undefined ? [] : [{ ...rest, publicKey, seed }];
+    });
   }
 
   /**
@@ -280,10 +315,11 @@ async function certify(
     : BACKDATE_MICROS;
   const seed = options.random(32);
   const signer = createSigner(seed);
-  seed.fill(0);
-  const online = await certifyOnlineKey(longTerm, signer, {
+  const certified = await certifyOnlineKey(longTerm, signer, {
     notBeforeMicros: nowMicros - backdate,
     notAfterMicros: nowMicros + validityMicros,
   });
+  const online = options.exportable ? { ...certified, seed } : certified;
+  if (!options.exportable) seed.fill(0);
   return toIdentity({ publicKey: longTerm.publicKey, online }, true);
 }

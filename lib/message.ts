@@ -183,3 +183,22 @@ export function encodeMessage(
   });
   return bytes;
 }
+
+/**
+ * Where in a message the value of a tag begins.
+ *
+ * @param message An encoded message that is known to be well-formed.
+ * @param tag The tag as a uint32.
+ * @returns The offset, or `undefined` if the message lacks the tag.
+ */
+export function valuePosition(
+  message: Uint8Array,
+  tag: number,
+): number | undefined {
+  const count = readUint32(message, 0);
+  for (let i = 0; i < count; i++) {
+    if (readUint32(message, 4 * (count + i)) !== tag) continue;
+    return 8 * count + (i === 0 ? 0 : readUint32(message, 4 * i));
+  }
+  return undefined;
+}

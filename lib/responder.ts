@@ -300,7 +300,7 @@ export class Responder {
     const srep = buildSrep({
       dialect,
       version,
-      versions: this.#versionsWith(version),
+      versions: this.versionsWith(version),
       midpointMicros: moment.midpointMicros,
       radiusMicros: moment.radiusMicros,
       root: tree.root,
@@ -360,8 +360,12 @@ export class Responder {
     );
   }
 
-  /** VERS must contain the version answered in, even if that is an alias. */
-  #versionsWith(version: number): readonly number[] {
+  /**
+   * VERS, which must contain the version answered in, even if that is an alias.
+   *
+   * @param version The version answered in.
+   */
+  versionsWith(version: number): readonly number[] {
     return ALIASES.includes(version)
       ? [...this.#listed, version].sort((a, b) => a - b)
       : this.#listed;

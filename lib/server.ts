@@ -11,40 +11,30 @@ import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
 import type { Signer } from "./crypto.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { ServerError } from "./errors.ts";
+import { FastResponder } from "./fast_responder.ts";
+import { KeyCare } from "./key_care.ts";
 import { type Delegated, Keyring } from "./keyring.ts";
 import type { Peer } from "./net/datagram.ts";
 import { readKernelClock } from "./net/libc.ts";
 import type { ParsedRequest } from "./request.ts";
-import { type Moment, type Outcome, Responder } from "./responder.ts";
+import {
+  type Moment,
+  type Outcome,
+  Responder,
+  type ResponderOptions,
+} from "./responder.ts";
 import type { ServerEvent } from "./server_event.ts";
 import {
   type HandleOptions,
+  hasOverrides,
   longTermSigners,
+  portableOptions,
+  type PortableServer,
   randomBytes,
   secondsToMicros,
   type ServerKeys,
   type ServerOptions,
 } from "./server_options.ts";
-
-/** How long a batch waits for a new online key when there is none that may sign. */
-const RENEWAL_MS = 2000;
-
-/** Waits for something that does not fail, but not for ever. */
-function atMost(milliseconds: number, promise: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    promise.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
-/** A long-term key that could not be used is not bothered again before this has passed. */
-const RETRY_MICROS = 10_000_000n;
-
-/** With less than this left, the end of a delegation is announced; then at each halving. */
-const ENDING_MICROS = 7n * 86_400_000_000n;
 
 /** Answers requests; see {@linkcode Server.create}. */
 export class Server {
@@ -58,9 +48,9 @@ export class Server {
   #delegated: readonly Delegated[];
   #keyring: Keyring | undefined;
   #responder: Responder | undefined;
-  #renewing: Promise<void> | undefined;
-  #announced = ENDING_MICROS;
-  #renewAfter = 0n;
+  #slots: WeakRef<FastResponder>[] = []; // gone with whoever serves from them
+  readonly #watchers = new Set<() => void>();
+  #care: KeyCare | undefined;
 
   /**
    * For subclasses; use {@linkcode Server.create}, which also makes the keys.
@@ -126,6 +116,7 @@ export class Server {
         validityMicros: secondsToMicros("validity", validitySeconds),
         random: randomBytes,
         v1Context,
+        exportable: this.#options.exportable,
       });
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
@@ -136,27 +127,44 @@ export class Server {
     this.#longTerm = longTerm;
     this.#delegated = delegated;
     this.#keyring = keyring;
-    this.#renewing = undefined;
-    this.#renewAfter = 0n;
-    return this.#responder = responder;
+    this.#care = new KeyCare(keyring, {
+      renewed: (count, notAfterMicros) => {
+        this.counters.rotations += count;
+        this.#keysChanged();
+        this.#tell({ kind: "rotated", notAfterMicros });
+      },
+      failed: (error) => this.#panic(error),
+      ending: (secondsLeft) =>
+        this.#tell({ kind: "delegation-ending", secondsLeft }),
+    });
+    this.#responder = responder;
+    for (const slots of this.#slots) {
+      slots.deref()?.reconfigure(this.#responderOptions(keyring));
+    }
+    this.#keysChanged();
+    return responder;
   }
 
   #createResponder(keyring: Keyring): Responder {
     try {
-      return new Responder({
-        random: Math.random,
-        ...this.#options,
-        greaseProbability: this.#options.greaseProbability ?? 0.001,
-        keyring,
-        onBatch: (version, size) => {
-          countBatch(this.counters, version, size);
-          this.#options.onBatch?.(version, size);
-        },
-        onSignerFailure: (error) => this.#panic(error),
-      });
+      return new Responder(this.#responderOptions(keyring));
     } catch (cause) {
       throw new ServerError("config", (cause as Error).message, { cause });
     }
+  }
+
+  #responderOptions(keyring: Keyring): ResponderOptions {
+    return {
+      random: Math.random,
+      ...this.#options,
+      greaseProbability: this.#options.greaseProbability ?? 0.001,
+      keyring,
+      onBatch: (version, size) => {
+        countBatch(this.counters, version, size);
+        this.#options.onBatch?.(version, size);
+      },
+      onSignerFailure: (error) => this.#panic(error),
+    };
   }
 
   /**
@@ -168,8 +176,36 @@ export class Server {
    */
   async replaceKeys(keys: ServerKeys): Promise<void> {
     await this.#prepare(longTermSigners(keys), keys.delegated ?? []);
-    this.#announced = ENDING_MICROS;
     this.counters.rotations++;
+  }
+
+  /**
+   * What other threads need to answer as this server does. It holds secrets.
+   *
+   * @returns `undefined` if it was not made with `exportable`, or is a subclass or overrides
+   *   something, or has functions among its options.
+   */
+  export(): PortableServer | undefined {
+    const options = portableOptions(this.#options);
+    return options && this.#options.exportable && this.#keyring &&
+        this.constructor === Server && !hasOverrides(this)
+      ? { options, keys: this.#keyring.exportKeys() }
+      : undefined;
+  }
+
+  /**
+   * Calls back whenever online keys were replaced.
+   *
+   * @param callback Must not throw.
+   * @returns Ends it.
+   */
+  onKeys(callback: () => void): () => void {
+    this.#watchers.add(callback);
+    return () => this.#watchers.delete(callback);
+  }
+
+  #keysChanged(): void {
+    this.#watchers.forEach((callback) => callback());
   }
 
   /** The long-term keys that clients need to know, 32 bytes each. */
@@ -285,6 +321,43 @@ export class Server {
   }
 
   /**
+   * Makes memory in which batches of datagrams can be answered in place, which is a good
+   * deal faster. A subclass that looks at requests or replies one by one has no use for it.
+   *
+   * @returns The memory, or `undefined` for such a subclass.
+   */
+  openSlots(): FastResponder | undefined {
+    const { acceptRequest, rewriteReply, handleBatch } = Server.prototype;
+    const isPlain = this.acceptRequest === acceptRequest &&
+      this.rewriteReply === rewriteReply && this.handleBatch === handleBatch;
+    if (!isPlain || this.#keyring === undefined) return undefined;
+    const slots = new FastResponder(this.#responderOptions(this.#keyring));
+    this.#slots = this.#slots.filter((one) => one.deref() !== undefined);
+    this.#slots.push(new WeakRef(slots));
+    return slots;
+  }
+
+  /**
+   * Answers the datagrams in the first slots, as {@linkcode handleBatch} does.
+   *
+   * @param slots As {@linkcode openSlots} gave it; one batch at a time.
+   * @param count How many there are.
+   */
+  async handleSlots(slots: FastResponder, count: number): Promise<void> {
+    try {
+      const moment = await this.#moment();
+      if (typeof moment === "string") slots.refuse(count, moment);
+      else await slots.answer(count, moment);
+    } catch {
+      // Once more, one by one: what is at fault then costs only itself the answer.
+      for (let slot = 0; slot < count; slot++) {
+        const [outcome] = await this.handleBatch([slots.packet(slot)]);
+        slots.put(slot, outcome ?? { drop: "internal" });
+      }
+    }
+  }
+
+  /**
    * Looks after the keys and the clock as every batch does, for when there are none: an
    * idle server should notice too that its delegation ends. Never fails.
    */
@@ -303,50 +376,13 @@ export class Server {
     if (this.#clock.checkSteps(midpointMicros, monotonic)) {
       this.counters.clockSteps++;
     }
-    await this.#renew(midpointMicros, monotonic);
+    const renewal = this.#care?.look(midpointMicros, monotonic);
+    if (renewal !== undefined) await renewal;
     const { status, radiusMicros } = this.#clock.judge({
       radiusMicros: this.getRadius(),
       maxRadiusMicros: this.#maxRadiusMicros,
     }, monotonic);
     return status === "stopped" ? "clock" : { midpointMicros, radiusMicros };
-  }
-
-  /** One renewal at a time: batches of both transports come here side by side. */
-  async #renew(nowMicros: bigint, monotonic: bigint): Promise<void> {
-    const keyring = this.#keyring;
-    if (keyring === undefined) return;
-    if (monotonic >= this.#renewAfter && keyring.isStale(nowMicros)) {
-      const begins = this.#renewing === undefined;
-      const renewing = this.#renewing ??= keyring.renew(nowMicros).then(
-        (renewed) => {
-          if (renewed === 0) return;
-          this.counters.rotations += renewed;
-          const { notAfterMicros } = keyring;
-          this.#tell({ kind: "rotated", notAfterMicros });
-        },
-        (error) => {
-          // The key in use has an eighth of its window left in which to try again.
-          this.#renewAfter = monotonic + RETRY_MICROS;
-          this.#panic(error);
-        },
-      ).finally(() => {
-        if (this.#renewing === renewing) this.#renewing = undefined;
-      });
-      // A long-term key may be far away and slow. While the old ones can sign, only the
-      // batch that began waits, and not for long.
-      if (!keyring.covers(nowMicros)) await atMost(RENEWAL_MS, renewing);
-      else if (begins) await atMost(RENEWAL_MS / 20, renewing);
-    }
-    const end = keyring.delegatedUntilMicros;
-    if (end === undefined || this.#announced < 0n) return;
-    const left = end - nowMicros;
-    if (left >= this.#announced) return;
-    // Below a second the next thing to say is that it is over, and that for good.
-    this.#announced = left < 0n ? -1n : left < 2_000_000n ? 0n : left / 2n;
-    this.#tell({
-      kind: "delegation-ending",
-      secondsLeft: Number(left / 1_000_000n),
-    });
   }
 
   #panic(error: unknown): void {

@@ -15,6 +15,14 @@ export type ServerEvent =
     readonly address: string;
   }
   | {
+    readonly kind: "io";
+    readonly io: "portable" | "linux";
+    /** Threads for each UDP address; 0 if there is none but the main one. */
+    readonly workers: number;
+    /** Why the system's own calls are not used. */
+    readonly reason: string | undefined;
+  }
+  | {
     readonly kind: "buffer-cut";
     readonly wantedBytes: number;
     readonly givenBytes: number | undefined;

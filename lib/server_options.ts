@@ -8,7 +8,7 @@ import type { KernelClock } from "./clock_guard.ts";
 import { createSigner, type Signer } from "./crypto.ts";
 import { ServerError } from "./errors.ts";
 import { parseKey } from "./key_text.ts";
-import type { Delegated, V1Context } from "./keyring.ts";
+import type { Delegated, PortableKey, V1Context } from "./keyring.ts";
 import type { Peer } from "./net/datagram.ts";
 import type { ResponderOptions } from "./responder.ts";
 import type { EventSink } from "./server_event.ts";
@@ -70,8 +70,60 @@ export interface ServerOptions
    * @default {0.001}
    */
   readonly greaseProbability?: number | undefined;
+  /**
+   * Keep the seeds of online keys, so that other threads can sign with them? Delegations
+   * then have to be read with `exportable` too.
+   *
+   * @default {false}
+   */
+  readonly exportable?: boolean | undefined;
   /** Told what an operator should know. */
   readonly onEvent?: EventSink | undefined;
+}
+
+/** Options that another thread can be told: plain data, and no secrets. */
+export type PortableOptions = Pick<
+  ServerOptions,
+  | "radiusSeconds"
+  | "maxRadiusSeconds"
+  | "trustClock"
+  | "v1Context"
+  | "greaseProbability"
+  | "versions"
+  | "preferRfc"
+  | "maxBatch"
+  | "soloBudget"
+>;
+
+/**
+ * What of a server's options another thread can be told.
+ *
+ * @returns `undefined` if some of them are functions, which stay where they are.
+ */
+export function portableOptions(
+  options: ServerOptions,
+): PortableOptions | undefined {
+  const { random, onBatch, readClock } = options;
+  if (random || onBatch || readClock) return undefined;
+  return {
+    radiusSeconds: options.radiusSeconds,
+    maxRadiusSeconds: options.maxRadiusSeconds,
+    trustClock: options.trustClock,
+    v1Context: options.v1Context,
+    greaseProbability: options.greaseProbability,
+    versions: options.versions,
+    preferRfc: options.preferRfc,
+    maxBatch: options.maxBatch,
+    soloBudget: options.soloBudget,
+  };
+}
+
+/** A server as plain data, for another thread. */
+export interface PortableServer {
+  /** Its choices. */
+  readonly options: PortableOptions;
+  /** Its online keys, secrets included. */
+  readonly keys: readonly PortableKey[];
 }
 
 /** What {@linkcode Server.handleBatch} may be told about a batch. */
@@ -84,6 +136,20 @@ export interface HandleOptions {
   readonly transport?: "udp" | "tcp" | undefined;
   /** Who sent them, in the same order. */
   readonly peers?: readonly Peer[] | undefined;
+}
+
+/** What changes the answers of a server where it is set on that server alone. */
+const METHODS = [
+  "getTime",
+  "getRadius",
+  "acceptRequest",
+  "rewriteReply",
+  "handleBatch",
+];
+
+/** Were methods of this object, rather than of its class, replaced? */
+export function hasOverrides(server: object): boolean {
+  return METHODS.some((name) => Object.hasOwn(server, name));
 }
 
 /** A number of seconds that is usable as a duration, in microseconds. */

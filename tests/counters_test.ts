@@ -4,6 +4,8 @@ import {
   BATCH_BUCKETS,
   countBatch,
   createCounters,
+  type ServerCounters,
+  sumCounters,
   sumDropped,
 } from "../lib/counters.ts";
 import { DROP_REASONS } from "../lib/drop_reason.ts";
@@ -99,4 +101,61 @@ Deno.test("sumDropped() adds all reasons of one transport", none, () => {
   DROP_REASONS.forEach((reason, i) => udp.dropped[reason] = 2 ** i);
   assert.equal(sumDropped(udp), 2 ** DROP_REASONS.length - 1);
   assert.equal(sumDropped(tcp), 0);
+});
+
+const count = fc.nat(1_000_000);
+const packets = fc.record({
+  received: count,
+  answered: count,
+  dropped: fc.record(
+    Object.fromEntries(DROP_REASONS.map((reason) => [reason, count])),
+  ),
+});
+const anyCounters = fc.record({
+  udp: packets,
+  tcp: packets,
+  versions: fc.uniqueArray(fc.tuple(fc.nat(5), count), {
+    selector: ([version]) => version,
+  }).map((entries) => new Map(entries)),
+  batchSizes: fc.array(count, { minLength: 10, maxLength: 10 }),
+  ...Object.fromEntries(
+    Object.entries(createCounters())
+      .filter(([, value]) => typeof value === "number")
+      .map(([name]) => [name, count]),
+  ),
+}) as unknown as fc.Arbitrary<ServerCounters>;
+
+/** Every number in there, with the way to it. */
+function numbersIn(value: unknown, path = ""): Map<string, number> {
+  if (typeof value === "number") return new Map([[path, value]]);
+  const entries = value instanceof Map
+    ? [...value]
+    : Object.entries(value as object);
+  return new Map(
+    entries.flatMap(([key, inner]) => [...numbersIn(inner, `${path}/${key}`)]),
+  );
+}
+
+Deno.test("sumCounters() adds every number there is", none, () => {
+  fc.assert(fc.property(fc.array(anyCounters, { maxLength: 4 }), (all) => {
+    const before = all.map((one) => numbersIn(one));
+    const expected = numbersIn(createCounters());
+    for (const one of all) {
+      for (const [path, number] of numbersIn(one)) {
+        expected.set(path, (expected.get(path) ?? 0) + number);
+      }
+    }
+    const sum = sumCounters(all);
+    const byPath = (numbers: Map<string, number>) => [...numbers].sort();
+    assert.deepEqual(byPath(numbersIn(sum)), byPath(expected));
+    // What is counted on must not change what was added.
+    countBatch(sum, 1, 1);
+    sum.udp.received++;
+    sum.udp.dropped.parse++;
+    assert.deepEqual(all.map((one) => numbersIn(one)), before);
+  }));
+});
+
+Deno.test("sumCounters() of nothing is zero", none, () => {
+  assert.deepEqual(sumCounters([]), createCounters());
 });

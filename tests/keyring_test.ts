@@ -6,6 +6,7 @@ import {
   certifyOnlineKey,
   type Delegated,
   type Identity,
+  importKey,
   type Keyring,
   spellingOf,
 } from "../lib/keyring.ts";
@@ -543,3 +544,72 @@ Deno.test(
     assert.deepEqual(spelled("draft"), { ...drafts, "rfc-10049": "plain" });
   },
 );
+
+Deno.test(
+  "exportKeys() gives keys away only where it was asked to keep them",
+  none,
+  async () => {
+    assert.deepEqual((await makeKeyring()).exportKeys(), []);
+    const keyring = await makeKeyring({
+      longTerm: [LONG_TERM, OTHER_LONG_TERM],
+      exportable: true,
+    });
+    const keys = structuredClone(keyring.exportKeys());
+    assert.equal(keys.length, 2);
+    for (const [i, key] of keys.entries()) {
+      const { publicKey, online } = importKey(key);
+      const own = keyring.identities[i] as Identity;
+      assert.deepEqual(publicKey, own.publicKey);
+      assert.deepEqual(online.signer.publicKey, own.online.signer.publicKey);
+      assert.deepEqual(online.certificates, own.online.certificates);
+      assert.equal(online.notAfterMicros, own.online.notAfterMicros);
+      assert.equal(online.notBeforeMicros, own.online.notBeforeMicros);
+      // The secret went into the signer and is nowhere else.
+      assert.equal(online.seed, undefined);
+    }
+  },
+);
+
+Deno.test(
+  "importKey() makes keys that answer in every dialect",
+  none,
+  async () => {
+    const keyring = await makeKeyring({ exportable: true });
+    const delegated = structuredClone(keyring.exportKeys()).map(importKey);
+    assert(
+      await answers(await makeKeyring({ longTerm: [], delegated }), NOW_MICROS),
+    );
+  },
+);
+
+Deno.test(
+  "exportKeys() gives the new seed after renewal, and the old one is wiped in time",
+  none,
+  async () => {
+    const keyring = await makeKeyring({ exportable: true });
+    const seeds: Uint8Array[] = [];
+    for (let day = 0n; day < 4n; day++) {
+      const [key] = keyring.exportKeys();
+      assert(key);
+      const { signer } = only(keyring).online;
+      assert.deepEqual(createSigner(key.seed).publicKey, signer.publicKey);
+      seeds.push(key.seed);
+      assert.equal(await keyring.renew(NOW_MICROS + (day + 1n) * DAY), 1);
+    }
+    const wiped = seeds.map((seed) => seed.every((byte) => byte === 0));
+    // A batch may still be signing with the last one.
+    assert.deepEqual(wiped, [true, true, true, false]);
+  },
+);
+
+Deno.test("Keyring.create() exports all keys or refuses", none, async () => {
+  const [key] = (await makeKeyring({ exportable: true })).exportKeys();
+  assert(key);
+  const delegated = [importKey(key)]; // its seed is not kept
+  const options = { longTerm: [OTHER_LONG_TERM], delegated };
+  await assert.rejects(
+    makeKeyring({ ...options, exportable: true }),
+    RangeError,
+  );
+  assert.deepEqual((await makeKeyring(options)).exportKeys(), []);
+});

@@ -11,6 +11,7 @@ import {
   MAX_MESSAGE_BYTES,
   MAX_TAGS,
   type Message,
+  valuePosition,
 } from "../lib/message.ts";
 import type { WireFault } from "../lib/rejection.ts";
 import { TAG } from "../lib/tag.ts";
@@ -435,4 +436,22 @@ Deno.test({
       { numRuns: 1000 },
     );
   },
+});
+
+Deno.test("valuePosition() tells where each value begins", () => {
+  fc.assert(fc.property(entries, uint32, (all, other) => {
+    const encoded = encodeMessage(all);
+    const { message } = decodeMessage(encoded) as { message: Message };
+    for (const [tag, value] of all) {
+      const from = valuePosition(encoded, tag);
+      assert(from !== undefined);
+      const found = encoded.subarray(from, from + value.length);
+      assert.deepEqual(found, Uint8Array.from(value));
+      // In the same place, not merely the same bytes.
+      assert.equal(message.get(tag)?.byteOffset, found.byteOffset);
+    }
+    if (!all.some(([tag]) => tag === other)) {
+      assert.equal(valuePosition(encoded, other), undefined);
+    }
+  }));
 });

@@ -219,6 +219,14 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     option("--max-connections <n>", "TCP connections at one time")
       .default(4096).argParser(parseCount),
     option(
+      "--io <how>",
+      "linux, the system's own calls; portable, the runtime's; or what is best here",
+    ).default("auto").argParser(parseChoice(["auto", "portable", "linux"])),
+    option(
+      "--workers <n>",
+      "threads for each UDP address, with --io linux; one for each core without",
+    ).argParser(parseCount),
+    option(
       "--private-key <key>",
       `the key itself, for all to see in the list of processes; better in a file, or in ${
         KEY_VARIABLES.join(" or ")

@@ -19,6 +19,14 @@ export function logEvents(log: Log): EventSink {
         const { transport, address } = event;
         return log.log("info", LISTENING, { transport, address });
       }
+      case "io": {
+        const { io, workers, reason } = event;
+        return log.log("info", "sockets", {
+          io,
+          workers,
+          ...(reason === undefined ? {} : { reason }),
+        });
+      }
       case "buffer-cut": {
         const { wantedBytes, givenBytes } = event;
         return givenBytes === undefined

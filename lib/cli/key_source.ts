@@ -105,7 +105,7 @@ export async function loadKeyFile(path: string): Promise<Signer> {
 async function loadDelegation(path: string): Promise<Delegated> {
   const text = await readSecret(path);
   if (text === undefined) throw new UsageError(`there is no file ${path}`);
-  const result = await parseDelegation(text);
+  const result = await parseDelegation(text, { exportable: true });
   if (result.ok) return result.delegated;
   throw new UsageError(`${path} is not a usable delegation: ${result.problem}`);
 }

@@ -14,7 +14,13 @@ import { formatAddress } from "../net/datagram.ts";
 import { type MonitorServer, openMonitor } from "../net/http.ts";
 import { openNotifier } from "../net/notify.ts";
 import { ServerError } from "../errors.ts";
-import { type ListenAddress, serve, type ServeOptions } from "../serve.ts";
+import {
+  type ListenAddress,
+  type RunningServer,
+  serve,
+  type ServeOptions,
+} from "../serve.ts";
+import type { ServerIo } from "../net/udp.ts";
 import { Server } from "../server.ts";
 import type { NamedVersion } from "./arguments.ts";
 import { logEvents, logStats } from "./event_log.ts";
@@ -38,6 +44,8 @@ export interface RunOptions extends KeyOptions {
   readonly listen?: readonly ListenAddress[];
   readonly tcp: boolean;
   readonly maxConnections: number;
+  readonly io: ServerIo;
+  readonly workers?: number;
   readonly radius: number;
   readonly maxRadius: number;
   readonly trustClock?: boolean;
@@ -84,12 +92,17 @@ export async function serverRun(
       ...every(WATCH_MS, () => watch.check()),
       ...every(
         options.statsInterval * 1000,
-        () => logStats(log, server.counters),
+        () => logStats(log, running.counters),
       ),
       onReload(() => void watch.reload()),
     );
     if (options.metrics) {
-      const monitor = await startMonitor(options.metrics, server, watch);
+      const monitor = await startMonitor(
+        options.metrics,
+        server,
+        running,
+        watch,
+      );
       cleanups.push(() => monitor.close());
       const { hostname, port } = monitor.address;
       const address = formatAddress(hostname, port);
@@ -101,7 +114,7 @@ export async function serverRun(
     await notifier?.notify("READY=1");
     await running.finished;
     await notifier?.notify("STOPPING=1");
-    logStats(log, server.counters);
+    logStats(log, running.counters);
     output.out("Server stopped.");
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -124,6 +137,7 @@ async function createServer(
     preferRfc: options.preferRfc,
     v1Context: options.v1Context,
     versions: options.versions && numbersOf(options.versions),
+    exportable: true, // to the workers
     onEvent: logEvents(log),
   });
 }
@@ -137,7 +151,7 @@ function numbersOf(versions: readonly NamedVersion[]): number[] {
 }
 
 function listenOptions(options: RunOptions): ServeOptions {
-  const { host, port, listen, tcp, maxConnections } = options;
+  const { host, port, listen, tcp, maxConnections, io } = options;
   const hostname = host?.replace(/^\[(.*)\]$/, "$1");
   const both = [
     ...(hostname === undefined ? [] : [{ hostname, port }]),
@@ -147,6 +161,8 @@ function listenOptions(options: RunOptions): ServeOptions {
     port,
     tcp,
     tcpLimits: { maxConnections },
+    io,
+    workers: options.workers ?? navigator.hardwareConcurrency,
     ...(both.length === 0 ? {} : { listen: both }),
   };
 }
@@ -212,19 +228,22 @@ function describe(
 async function startMonitor(
   { hostname, port }: ListenAddress,
   server: Server,
+  running: RunningServer,
   watch: KeyWatch,
 ): Promise<MonitorServer> {
   try {
     return await openMonitor(hostname, port, {
-      metrics: () =>
-        renderMetrics(server.counters, {
+      metrics: async () => {
+        await running.refresh();
+        return renderMetrics(running.counters, {
           packageVersion: config.version,
           clockStatus: server.clockStatus,
           nowMicros: server.getTime(),
           notAfterMicros: server.notAfterMicros,
           publicKeys: server.publicKeys.map(formatKey),
           rootChanged: watch.rootChanged,
-        }),
+        });
+      },
       problem: () => problemOf(server),
     });
   } catch (cause) {
