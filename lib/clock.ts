@@ -31,13 +31,13 @@ export interface TrustedClockOptions
    */
   readonly servers?: readonly ListedServer[] | undefined;
   /**
-   * Seconds after which the clock is measured again, in the background.
+   * Seconds after which the clock is measured again, in the background; 1 at least.
    *
    * @default {3600}
    */
   readonly refreshSeconds?: number | undefined;
   /**
-   * Seconds after which a measurement is too old to say anything.
+   * Seconds after which a measurement is too old to say anything; 1 at least.
    *
    * @default {86400}
    */
@@ -78,7 +78,7 @@ const RETRY_MS = 5_000;
 const MAX_TIMER_MS = 0x7fffffff;
 
 /**
- * How far the system's clock may run ahead of the monotonic one before the machine is taken
+ * How far the system's clock may run away from the monotonic one before the machine is taken
  * to have slept: many systems stop the monotonic clock then, so that it drifts without bound.
  */
 const SLEEP_MS = 5_000;
@@ -95,6 +95,7 @@ export class TrustedClock implements Disposable {
   readonly #wall: () => number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #measuring: Promise<void> | undefined;
+  #ending: AbortController | undefined;
   #aheadMs = 0;
   #latestMicros = 0n;
   #failures = 0;
@@ -103,8 +104,13 @@ export class TrustedClock implements Disposable {
   private constructor(options: TrustedClockOptions) {
     this.#options = options;
     const { driftPpm = DRIFT_PPM, maxAgeSeconds = 86_400 } = options;
-    if (!(maxAgeSeconds > 0 && maxAgeSeconds < Infinity)) {
+    const { refreshSeconds = 3600 } = options;
+    // Servers are other people's: with less, they would be asked without a pause.
+    if (!(maxAgeSeconds >= 1 && maxAgeSeconds < Infinity)) {
       throw new RangeError(`Cannot use a maximum age of ${maxAgeSeconds} s`);
+    }
+    if (!(refreshSeconds >= 1)) {
+      throw new RangeError(`Cannot measure every ${refreshSeconds} s`);
     }
     const maxAgeMicros = BigInt(Math.round(maxAgeSeconds * 1e6));
     this.#model = new ClockModel({ driftPpm, maxAgeMicros });
@@ -127,7 +133,8 @@ export class TrustedClock implements Disposable {
    * ```
    *
    * @param options Servers, and how sure to be.
-   * @throws {ClockError} With code `no-answer` or `no-quorum`.
+   * @throws {ClockError} With code `no-answer`, `no-quorum` or `suspended`.
+   * @throws {RangeError} If an option makes no sense.
    */
   static async create(
     options: TrustedClockOptions = {},
@@ -201,6 +208,7 @@ export class TrustedClock implements Disposable {
    * Measures now, rather than when it is time to.
    *
    * @throws {ClockError} If there is no quorum, or it contradicts the last one.
+   * @throws {DOMException} Named `AbortError` if the clock is closed meanwhile.
    */
   async refresh(): Promise<void> {
     this.#measuring ??= this.#measure().finally(() => {
@@ -210,10 +218,11 @@ export class TrustedClock implements Disposable {
     await this.#measuring;
   }
 
-  /** Ends measuring in the background. What is known can still be asked. */
+  /** Ends measuring, also what is under way. What is known can still be asked. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#ending?.abort();
   }
 
   /** Ends it at the end of a block that began with `using`. */
@@ -222,12 +231,16 @@ export class TrustedClock implements Disposable {
   }
 
   async #measure(): Promise<void> {
-    const { servers = bundledList().servers, ...options } = this.#options;
+    const { servers = bundledList().servers, signal, ...options } =
+      this.#options;
+    const ending = new AbortController();
+    this.#ending = ending;
     // A machine that sleeps while it measures has measured nothing.
     const aheadMs = this.#ahead();
     const { quorum, takenAt } = await (options.measure ?? measure)(servers, {
       ...options,
       count: options.count ?? COUNT,
+      signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal,
     }).catch((error) => {
       this.#failures++;
       throw error;
@@ -247,7 +260,8 @@ export class TrustedClock implements Disposable {
       throw new ClockError("suspended", REFUSALS.suspended);
     }
     if (this.#slept()) this.#model.forget();
-    this.#aheadMs = this.#ahead();
+    // A short sleep meanwhile may have come after the answers: it counts as missed.
+    this.#aheadMs = Math.min(aheadMs, this.#ahead());
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
       this.#failures++;
       throw new ClockError("contradiction", REFUSALS.contradiction);
@@ -286,17 +300,20 @@ export class TrustedClock implements Disposable {
     return this.#wall() - this.#now();
   }
 
+  /** One that was set back may hide a sleep, so it is no better than one ahead. */
   #slept(): boolean {
-    return this.#ahead() - this.#aheadMs > SLEEP_MS;
+    return Math.abs(this.#ahead() - this.#aheadMs) > SLEEP_MS;
   }
 
   #schedule(delayMs = this.#delay()): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#options.signal?.aborted) return;
     // A failing source is not asked each time that somebody looks at the clock.
     if (delayMs === 0 && (this.#failures > 0 || this.#measuring)) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.refresh().catch((error) => this.#options.onError?.(error));
+      this.refresh().catch((error) => {
+        if (!this.#isClosed) this.#options.onError?.(error);
+      });
     }, delayMs);
     unref(this.#timer);
   }

@@ -150,7 +150,7 @@ export class FakeWorld {
 
   /**
    * Gives what `measure()` and `TrustedClock` take as their option `ask`: a way to the
-   * servers that takes no time.
+   * servers that takes no time but what a server's behaviour delays.
    *
    * @example
    * ```ts
@@ -174,7 +174,9 @@ export class FakeWorld {
   asks(now: () => number = () => performance.now()): AskServer {
     return async ({ publicKey, versions = [1], nonce, signal }) => {
       const request = buildRequest({ versions, nonce, publicKey });
+      const sentAt = now();
       const response = await this.ask(publicKey, request, { signal });
+      const receivedAt = now();
       if (response === undefined) {
         throw new DOMException("No answer", "TimeoutError");
       }
@@ -184,8 +186,8 @@ export class FakeWorld {
       return {
         verdict,
         exchange,
-        rttMicros: 0n,
-        receivedAt: now(),
+        rttMicros: BigInt(Math.ceil((receivedAt - sentAt) * 1000)),
+        receivedAt,
         address: "in memory",
         transport: "udp",
       };

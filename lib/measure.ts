@@ -296,10 +296,16 @@ function judge(
       bounds: all.length === 0 ? undefined : common(all),
     };
   });
-  const votes = judged.flatMap(({ operator, bounds, isVague }, index) =>
-    bounds === undefined || isVague
-      ? []
-      : [{ ...bounds, voter: operator, index }]
+  // Whoever holds a key is one voter, under however many names the key is listed.
+  const holders = new Map<string, string>();
+  const votes = judged.flatMap(
+    ({ server, operator, bounds, isVague }, index) => {
+      if (bounds === undefined || isVague) return [];
+      const key = server.publicKey.join();
+      const voter = holders.get(key) ?? operator;
+      holders.set(key, voter);
+      return [{ ...bounds, voter, index }];
+    },
   );
   const quorum = findQuorum(votes, options);
   const agrees = new Map(

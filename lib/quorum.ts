@@ -94,15 +94,17 @@ export function findQuorum(
   const { regions, agreeing } = sweep(votes, needed);
   const [first] = regions;
   const last = regions.at(-1);
-  if (voters < minVoters || first === undefined || last === undefined) {
-    return voters < minVoters
+  const tooFew = !(voters >= minVoters);
+  if (tooFew || first === undefined || last === undefined) {
+    return tooFew
       ? { ok: false, reason: "too-few", voters, agreeing, needed: minVoters }
       : { ok: false, reason: "no-majority", voters, agreeing, needed };
   }
   return {
     ok: true,
-    // Two majorities share a voter, so between two regions nobody could squeeze in a third
-    // opinion; one interval around them is simpler and contains no less truth.
+    // Two majorities share a voter. If its votes lie apart, as those of an operator with a
+    // broken server may, there is a gap in between; truth is on one side or the other, and
+    // nothing here can tell on which.
     bounds: {
       earliestMicros: first.earliestMicros,
       latestMicros: last.latestMicros,

@@ -46,11 +46,11 @@ export interface Report {
   readonly entries: readonly ReportEntry[];
 }
 
-/** Longest report that is read, in characters: room for 1,000 exchanges of 4 KiB. */
+/** Longest report that is read, in characters: room for 2,048 exchanges of 4 KB. */
 export const MAX_REPORT_CHARS: number = 8 << 20;
 
-/** Most entries in a report. */
-export const MAX_REPORT_ENTRIES = 1000;
+/** Most entries in a report: two passes over the longest server list that is read. */
+export const MAX_REPORT_ENTRIES = 2048;
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -47,6 +47,12 @@ export class FakeWorld implements ClockWorld {
   readonly asked: MeasureOptions[] = [];
   /** Milliseconds between a measurement and its end. */
   lateMs = 0;
+  /** How far the clock jumps while each of the next measurements is made. */
+  jumpsMs: number[] = [];
+  /** How far the bounds reach below and above true time. */
+  boundsAround: readonly [bigint, bigint] = [HALF_WIDTH, HALF_WIDTH];
+  /** Contradictions that measurements find. */
+  violations: Measurement["violations"] = [];
   /** What the system says to somebody who sets the clock. */
   refusal: Error | undefined;
   readonly #findings: Finding[];
@@ -55,6 +61,15 @@ export class FakeWorld implements ClockWorld {
 
   constructor(...findings: Finding[]) {
     this.#findings = findings;
+    this.#step();
+  }
+
+  /** The clock is set while nobody measures. */
+  #step(): void {
+    const [finding] = this.#findings;
+    if (typeof finding === "number") {
+      this.#offMicros = BigInt(Math.round(finding * 1e6));
+    }
   }
 
   /** True time by this world, in microseconds since 1970. */
@@ -70,6 +85,7 @@ export class FakeWorld implements ClockWorld {
   readonly wait = (milliseconds: number): Promise<void> => {
     this.pauses.push(milliseconds);
     this.#nowMs += milliseconds;
+    this.#step();
     return Promise.resolve();
   };
 
@@ -85,20 +101,18 @@ export class FakeWorld implements ClockWorld {
     this.asked.push(options);
     const [finding = 0] = this.#findings;
     if (this.#findings.length > 1) this.#findings.shift();
-    if (typeof finding === "number") {
-      this.#offMicros = BigInt(Math.round(finding * 1e6));
-    }
-    const { trueMicros } = this;
+    this.#offMicros += BigInt(this.jumpsMs.shift() ?? 0) * 1000n;
+    const { trueMicros, boundsAround: [below, above] } = this;
     const measurement: Measurement = {
       outcomes: servers.slice(0, 3).map((server) => outcome(server, finding)),
       chain: [],
-      violations: [],
+      violations: this.violations,
       quorum: typeof finding === "number"
         ? {
           ok: true,
           bounds: {
-            earliestMicros: trueMicros - HALF_WIDTH,
-            latestMicros: trueMicros + HALF_WIDTH,
+            earliestMicros: trueMicros - below,
+            latestMicros: trueMicros + above,
           },
           agrees: [true, true, true],
           voters: 3,

@@ -36,6 +36,44 @@ test("clock set steps the clock to the middle of the bounds, and says so", async
   }
 });
 
+test("clock set never leaves a clock further off than it was", async () => {
+  const second = 1_000_000n;
+  // True time may be at either end of bounds that are two minutes wide.
+  for (const [off, end] of [[-1.5, 0n], [1.5, 120n * second]] as const) {
+    const world = new FakeWorld(off);
+    world.boundsAround = [end, 120n * second - end];
+    await runIn(clockSet, DEFAULTS, world);
+    const [set = 0n] = world.sets;
+    const error = set - world.trueMicros;
+    assert.equal(error, off < 0 ? 1_500_000n : -1_500_000n);
+  }
+});
+
+test("clock set measures again if the machine slept meanwhile", async () => {
+  for (const jumpMs of [3_600_000, -3_600_000]) {
+    const world = new FakeWorld(0);
+    world.jumpsMs = [jumpMs, -jumpMs];
+    const { code } = await runIn(clockSet, DEFAULTS, world);
+    assert.equal(code, 0);
+    assert.deepEqual([world.asked.length, world.sets], [3, []]);
+    world.jumpsMs = [jumpMs, jumpMs, jumpMs];
+    await assert.rejects(runIn(clockSet, DEFAULTS, world), (error) => {
+      assert.deepEqual(classify(error), { exitCode: 6, code: "suspended" });
+      return true;
+    });
+    assert.deepEqual(world.sets, []);
+  }
+});
+
+test("clock set says if servers contradict each other", async () => {
+  const world = new FakeWorld(0);
+  world.violations = [{ earlier: 0, later: 1, gapMicros: 1n }];
+  const { code, err } = await runIn(clockSet, DEFAULTS, world);
+  assert.equal(code, 0);
+  assert.equal(err.length, 1);
+  assert.match(err[0] ?? "", /^roughly: warning: servers contradict each /);
+});
+
 test("clock set adds what has passed since the measurement", async () => {
   const world = new FakeWorld(-60);
   world.lateMs = 1234.5;

@@ -8,6 +8,7 @@ import {
   toErrorObject,
 } from "../lib/cli/failure.ts";
 import {
+  ClockError,
   NetworkError,
   ServerError,
   VerificationError,
@@ -82,6 +83,7 @@ test("classify() gives every error its number and its word", () => {
     [new NetworkError("unreachable", "no"), 3, "unreachable"],
     [new NetworkError("denied", "no"), 8, "denied"],
     [new DOMException("no", "TimeoutError"), 3, "timeout"],
+    [new ClockError("suspended", "no"), 6, "suspended"],
     [new ServerError("config", "no"), 2, "config"],
     [new ServerError("key", "no", because(new NotFound("no"))), 2, "key"],
     [new ServerError("key", "no", because(new NotCapable("no"))), 8, "key"],

@@ -21,6 +21,7 @@ import {
   lyingReport,
   writeList,
 } from "./_cli_many.ts";
+import { makeChain } from "./_many.ts";
 import { thirdParty, thirdPartyText } from "./_vectors.ts";
 
 const VERIFY = ["report", "verify"];
@@ -317,4 +318,22 @@ Deno.test("report verify reads the standard input, with no permission but to kno
   assert.deepEqual(linesOf(stderr), []);
   assert.equal(code, 5);
   assert.match(linesOf(stdout)[0] ?? "", /^Malfeasance proven: /);
+});
+
+Deno.test("report explain does not bury a reader under contradictions", async () => {
+  const chain = await makeChain(
+    Array.from({ length: 16 }, (_, server) => ({
+      dialect: "rfc-10049",
+      server,
+      aheadMicros: -3_600_000_000n * BigInt(server),
+    })),
+  );
+  await using given = await withReport(malfeasanceReport(chain));
+  const { code, out } = await run(...EXPLAIN, given.file);
+  assert.equal(code, 5);
+  const proofs = out.filter((line) => line.startsWith("Proven: "));
+  assert.equal(proofs.length, 101);
+  assert.equal(proofs.at(-1), "Proven: 20 more such pairs.");
+  // The worst comes first.
+  assert.match(proofs[0] ?? "", / in entry 0 .* in entry 15,/);
 });

@@ -194,3 +194,65 @@ test(
     assert.equal(codeOf(clock), "ok");
   },
 );
+
+test("no option makes it ask without a pause", async (stage, timers) => {
+  for (const seconds of [0, -1, 0.001, NaN]) {
+    for (const name of ["refreshSeconds", "maxAgeSeconds"]) {
+      await assert.rejects(stage.create({ [name]: seconds }), RangeError);
+    }
+  }
+  assert.deepEqual([stage.measured.length, timers.delays], [0, []]);
+});
+
+test("a system's clock that was set back hides no sleep", async (stage) => {
+  using clock = await stage.create();
+  stage.wallAheadMs = -3_600_000;
+  assert.equal(codeOf(clock), "suspended");
+  // The monotonic clock stood still for half an hour.
+  stage.wallAheadMs += 1_800_000;
+  assert.equal(codeOf(clock), "suspended");
+});
+
+test("a short sleep while it measures makes it no less true", async (stage) => {
+  const { truthMicros } = stage.world;
+  stage.meanwhile = () => {
+    stage.wallAheadMs += 4000;
+  };
+  using clock = await stage.create();
+  const { earliestMicros, latestMicros } = clock.now();
+  assert(earliestMicros <= truthMicros);
+  assert(latestMicros >= truthMicros + 4n * SECOND);
+});
+
+test("close() ends a measurement, and onError is not told", async (stage) => {
+  using _clock = await stage.create();
+  const ended = (): Promise<never> => {
+    const { signal } = stage.measured.at(-1)!.options;
+    return new Promise((_, reject) => {
+      signal!.addEventListener("abort", () => reject(signal!.reason));
+    });
+  };
+  let isHanging = false;
+  const clock = await stage.create({
+    measure: async (servers, options) => {
+      const measured = await stage.options.measure!(servers, options);
+      return isHanging ? await ended() : measured;
+    },
+  });
+  isHanging = true;
+  const measuring = clock.refresh();
+  await Promise.resolve();
+  clock.close();
+  await assert.rejects(measuring, { name: "AbortError" });
+  assert.deepEqual(stage.errors, []);
+  assert.equal(codeOf(clock), "ok");
+});
+
+test("an aborted signal ends the measuring", async (stage, timers) => {
+  const outer = new AbortController();
+  using clock = await stage.create({ signal: outer.signal });
+  outer.abort();
+  await timers.fire();
+  assert.deepEqual(timers.delays, []);
+  assert.equal(codeOf(clock), "ok");
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeWorld } from "../lib/fake_world.ts";
+import { survey } from "../lib/measure.ts";
 import { verifyResponse } from "../lib/verify.ts";
 import {
   ALL,
@@ -132,5 +133,25 @@ Deno.test(
       await midpoint(world, 1),
       (now - 7n * SECOND) / SECOND * SECOND,
     );
+  },
+);
+
+Deno.test(
+  "FakeWorld.asks() counts the time that a late reply takes",
+  none,
+  async () => {
+    let micros = 0n;
+    const world = await FakeWorld.create({
+      servers: [{ behaviours: [{ kind: "delay", delayMs: 60_000 }] }],
+      nowMicros: () => NOW_MICROS + micros,
+      sleep: (ms) => Promise.resolve(void (micros += BigInt(ms) * 1000n)),
+    });
+    const now = () => Number(micros) / 1000;
+    const ask = world.asks(now);
+    const { outcomes: [late] } = await survey(world.list, { ask, now });
+    assert(late?.bounds);
+    assert(late.bounds.earliestMicros <= NOW_MICROS + micros);
+    assert(late.bounds.latestMicros >= NOW_MICROS + micros);
+    assert.equal(late.answers[0]?.rttMicros, 60_000_000n);
   },
 );

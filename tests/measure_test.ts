@@ -387,3 +387,17 @@ Deno.test(
     assert(quorum.ok);
   },
 );
+
+Deno.test(
+  "a key that is listed under several names has one vote",
+  none,
+  async () => {
+    const { publicKey } = listed(0);
+    const servers = [listed(0), ...[1, 2].map((n) => listed(n, { publicKey }))];
+    for (const ask of [survey, queryServers]) {
+      const { quorum } = await ask(servers, telling(new World(), () => HOUR));
+      assert(!quorum.ok);
+      assert.deepEqual([quorum.reason, quorum.voters], ["too-few", 1]);
+    }
+  },
+);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ClockError } from "../errors.ts";
 import { measure, type Measurement } from "../measure.ts";
 import { setSystemClock } from "../net/set_clock.ts";
 import type { Interval } from "../quorum.ts";
@@ -50,6 +51,12 @@ export interface Comparison {
   readonly local: LocalClock | undefined;
 }
 
+/** A clock that runs away from the monotonic one by more was set, or the machine slept. */
+const JUMP_MS = 1000;
+
+/** How often it is measured before a clock that keeps jumping is given up. */
+const TRIES = 3;
+
 /** Gives a function that measures anew each time. */
 export async function prepare(
   options: ManyOptions,
@@ -60,21 +67,40 @@ export async function prepare(
     throw new UsageError("--count must not be below --min-servers");
   }
   const servers = await serversFor(options.list, output);
+  const ahead = () => world.wall() - world.now();
   return async () => {
+    for (let n = 0; n < TRIES; n++) {
+      const before = ahead();
+      const comparison = await compare();
+      // In sleep the monotonic clock stands, and all that was measured before it is wrong.
+      if (Math.abs(ahead() - before) <= JUMP_MS) return comparison;
+    }
+    throw new ClockError(
+      "suspended",
+      "Cannot compare the clock: whenever it is measured, the machine sleeps or its clock is set",
+    );
+  };
+
+  async function compare(): Promise<Comparison> {
     const measurement = await world.measure(servers, {
       ...surveyOptions(options, output),
       count: options.count,
       now: world.now,
     });
     output.progress("");
-    const { quorum, takenAt } = measurement;
+    const { quorum, takenAt, violations } = measurement;
+    if (violations.length > 0) {
+      output.err(
+        "roughly: warning: servers contradict each other, so one lied; 'roughly ecosystem malfeasance' gathers proof",
+      );
+    }
     const bounds = quorum.ok ? quorum.bounds : undefined;
     const local = bounds && compareClock(
       wallClockAt(takenAt, world.wall, world.now),
       bounds,
     );
     return { measurement, bounds, local };
-  };
+  }
 }
 
 /** How far the clock is certainly off, in microseconds, whichever way. */

@@ -19,6 +19,7 @@ import {
   exitOf,
   formatOffset,
 } from "./consensus.ts";
+import type { Interval } from "../quorum.ts";
 import { EXIT } from "./exit_code.ts";
 import type { ManyOptions } from "./many_options.ts";
 import { formatSeconds, jsonTime, type Output, printJson } from "./output.ts";
@@ -44,11 +45,11 @@ export async function clockSet(
     distance(local) > toMicros(options.threshold);
   let target: bigint | undefined;
   let stepMicros: bigint | undefined;
-  if (bounds && needed) {
+  if (bounds && local && needed) {
     // The bounds are as old as the measurement; as much has to be added as has passed since.
     const age = world.now() - measurement.takenAt;
-    const middle = (bounds.earliestMicros + bounds.latestMicros) / 2n;
-    target = middle + BigInt(Math.round(age * 1000));
+    target = stepInto(bounds, local.offMicros) +
+      BigInt(Math.round(age * 1000));
     stepMicros = target - BigInt(Math.round(world.wall() * 1000));
     if (!options.dryRun) world.set(target);
   }
@@ -78,4 +79,19 @@ export async function clockSet(
       }, a step of ${formatOffset(stepMicros)}.`,
   );
   return EXIT.ok;
+}
+
+/**
+ * The middle of the bounds, but no further into them than the clock is outside: true time may
+ * be at this end, and then a longer step would leave the clock further off than it was.
+ */
+function stepInto(
+  { earliestMicros, latestMicros }: Interval,
+  offMicros: bigint,
+): bigint {
+  const half = (latestMicros - earliestMicros) / 2n;
+  if (offMicros < 0n) {
+    return earliestMicros + (-offMicros < half ? -offMicros : half);
+  }
+  return latestMicros - (offMicros < half ? offMicros : half);
 }

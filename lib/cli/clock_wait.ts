@@ -50,10 +50,16 @@ export async function clockWait(
       report(comparison, true, options, output);
       return EXIT.ok;
     }
+    // What is not permitted does not come with time.
+    const exitCode = exitOf(comparison.measurement);
+    if (exitCode === EXIT.denied) {
+      report(comparison, false, options, output);
+      return exitCode;
+    }
     const left = until - world.now();
     if (left <= 0) {
       report(comparison, false, options, output);
-      return local ? EXIT.clockOff : exitOf(comparison.measurement);
+      return local ? EXIT.clockOff : exitCode;
     }
     output.err(`roughly: waiting: ${state(comparison)}`);
     await world.wait(Math.min(pause, left));

@@ -138,13 +138,19 @@ function describeStatus({ status, error, answers }: ServerOutcome): string {
   }
 }
 
+/** Servers that vote claim a minute or less, so a majority that agrees is not far apart. */
+const WIDE_MICROS = 300_000_000n;
+
 /** The line that says what a majority holds. */
 export function describeConsensus({ quorum }: Measurement): string {
   if (quorum.ok) {
     const { earliestMicros, latestMicros } = quorum.bounds;
+    const wide = latestMicros - earliestMicros > WIDE_MICROS
+      ? "; so wide because one operator's servers contradict each other, or all know little"
+      : "";
     return `Consensus: true time is between ${time(earliestMicros)} and ${
       time(latestMicros)
-    }, say ${quorum.agreeing} of ${quorum.voters} operators`;
+    }, say ${quorum.agreeing} of ${quorum.voters} operators${wide}`;
   }
   const { voters, agreeing, needed } = quorum;
   return quorum.reason === "too-few"

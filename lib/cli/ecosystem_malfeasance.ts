@@ -138,7 +138,7 @@ function describe(
 
 /** The proof first, then what the majority thinks of it, which is an opinion. */
 function describeViolations(
-  { outcomes, chain, violations }: Measurement,
+  { outcomes, chain, violations, quorum }: Measurement,
 ): string[] {
   const nameOf = (link: number) =>
     printable(outcomes[chain[link]?.server ?? -1]?.server.name ?? "");
@@ -158,6 +158,8 @@ function describeViolations(
     ),
     alone.length > 0
       ? `Opinion: the majority disagrees with ${alone.join(", ")}.`
+      : quorum.ok
+      ? "Opinion: none, since the majority disagrees with nobody who has a vote."
       : "Opinion: none, since there is no majority to disagree.",
   ];
 }

@@ -5,6 +5,7 @@
  */
 
 import {
+  ClockError,
   NetworkError,
   ServerError,
   VerificationError,
@@ -61,6 +62,9 @@ export function classify(error: unknown): { exitCode: number; code: string } {
   if (error instanceof ServerError) {
     const denied = isPermissionError(error.cause);
     return { exitCode: denied ? EXIT.denied : EXIT.usage, code: error.code };
+  }
+  if (error instanceof ClockError) {
+    return { exitCode: EXIT.noQuorum, code: error.code };
   }
   if (error instanceof WireError) {
     return { exitCode: EXIT.usage, code: error.code };

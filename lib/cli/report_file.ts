@@ -39,6 +39,9 @@ export interface ReportOptions {
 /** Names the output's form. */
 export const REPORT_SCHEMA = "roughly/report/1";
 
+/** Contradictions that are told one by one: a thousand replies can have half a million. */
+const MAX_PAIRS = 100;
+
 interface Judged {
   readonly report: Report;
   readonly verdict: ReportVerdict;
@@ -199,13 +202,16 @@ function explanation(judged: Judged): string[] {
     }`,
     ...table([["ENTRY", "SERVER", "VERSION", "MIDPOINT", "RADIUS"], ...rows]),
     ...strangers(judged),
-    ...worstOfEachPair(judged).map(({ earlier, later, gapMicros }) =>
+    ...worstOfEachPair(judged).slice(0, MAX_PAIRS).map((
+      { earlier, later, gapMicros },
+    ) =>
       `Proven: ${nameOf(keyOf(earlier))} said in entry ${earlier} that it was ${
         formatSeconds(gapMicros)
       } seconds later than ${
         nameOf(keyOf(later))
       } can allow in entry ${later}, which was asked afterwards. One of the two lied.`
     ),
+    ...more(worstOfEachPair(judged).length - MAX_PAIRS),
     violations.length === 0
       ? "No two replies contradict each other. That does not prove that they are right."
       : suspects.length === 1
@@ -242,7 +248,12 @@ function worstOfEachPair({ verdict, nameOf }: Judged): Violation[] {
       worst.set(pair, violation);
     }
   }
-  return [...worst.values()];
+  return [...worst.values()]
+    .sort((a, b) => Number(b.gapMicros - a.gapMicros));
+}
+
+function more(pairs: number): string[] {
+  return pairs > 0 ? [`Proven: ${pairs} more such pairs.`] : [];
 }
 
 function printVerdict(
