@@ -29,6 +29,9 @@ const scope = globalThis as unknown as {
 /** How often the numbers are reported while there is something to report. */
 const REPORT_MS = 1000;
 
+/** How long to look for more before going to sleep; see `PacketRingOptions`. */
+const SPIN_MS = 0.04;
+
 /** Faults in a row after which the worker gives itself up, to be replaced. */
 const MAX_FAULTS = 100;
 
@@ -95,6 +98,7 @@ async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
     hostname: order.hostname,
     port: order.port,
     adopt: order.socket,
+    spinMs: SPIN_MS,
     memory: {
       bytes: slots.kernel.bytes,
       inputOffset: inputOffset(0),
