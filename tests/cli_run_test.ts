@@ -505,7 +505,7 @@ Deno.test("server run --check-config says what would be served", async () => {
   const { code, out, err } = await run(
     ...["server", "run", "--check-config", "--key-file", there.in("key")],
     ...["--delegation", there.in("online"), "--no-tcp", "--host=[::1]"],
-    ...["--port=2003", "--listen=127.0.0.1:2004"],
+    ...["--port=2003", "--listen=127.0.0.1:2004", "--io=portable"],
   );
   assert.equal(code, 0);
   assert.deepEqual(err, []);
@@ -513,17 +513,20 @@ Deno.test("server run --check-config says what would be served", async () => {
     `Key: ${KEY} from ${there.in("key")}`,
     `Delegation: ${SECOND_KEY} from ${there.in("online")}, 10.0 days left`,
     "Listen: [::1]:2003, 127.0.0.1:2004, UDP",
+    "Sockets: portable, one thread",
     "The configuration is usable.",
   ]);
   const bare = await run(
     "server",
     "run",
     "--check-config",
+    "--io=portable",
     "--private-key",
     SEED,
   );
   assert.deepEqual(bare.out.slice(1), [
     "Listen: all addresses, port 2002, UDP and TCP",
+    "Sockets: portable, one thread",
     "The configuration is usable.",
   ]);
 });

@@ -15,6 +15,7 @@ import {
   jsonServer,
   wallClockAt,
 } from "./consensus.ts";
+import { UsageError } from "./exit_code.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import { type Output, printJson } from "./output.ts";
 
@@ -28,6 +29,9 @@ export async function ecosystemState(
   options: ManyOptions,
   output: Output,
 ): Promise<number> {
+  if (list !== undefined && options.list !== undefined) {
+    throw new UsageError("cannot use two server lists");
+  }
   const servers = await serversFor(list ?? options.list, output);
   const survey_ = await survey(servers, surveyOptions(options, output));
   output.progress("");

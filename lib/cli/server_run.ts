@@ -11,6 +11,7 @@ import { formatKey } from "../key_text.ts";
 import type { V1Context } from "../keyring.ts";
 import { renderMetrics } from "../metrics.ts";
 import { formatAddress } from "../net/datagram.ts";
+import { linuxUdpProblem } from "../net/linux_udp.ts";
 import { type MonitorServer, openMonitor } from "../net/http.ts";
 import { openNotifier } from "../net/notify.ts";
 import { ServerError } from "../errors.ts";
@@ -221,6 +222,17 @@ function describe(
       [`all addresses, port ${port}`];
   output.out(
     `Listen: ${printable(addresses.join(", "))}, UDP${tcp ? " and TCP" : ""}`,
+  );
+  const problem = options.io === "portable" ? undefined : linuxUdpProblem();
+  if (options.io === "linux" && problem !== undefined) {
+    throw new UsageError(`cannot use --io linux: ${problem}`);
+  }
+  output.out(
+    options.io === "portable" || problem !== undefined
+      ? "Sockets: portable, one thread"
+      : `Sockets: linux, ${
+        options.workers ?? navigator.hardwareConcurrency
+      } threads for each UDP address`,
   );
   output.out("The configuration is usable.");
 }
