@@ -6,11 +6,7 @@
  */
 
 import { NetworkError } from "../errors.ts";
-
-const NAMES = [
-  "libc.so.6", // glibc
-  `libc.musl-${globalThis.Deno?.build.arch}.so.1`,
-];
+import { openLibc } from "./libc.ts";
 
 // <time.h>: struct timespec is two 64-bit numbers on 64-bit systems, seconds first.
 const CLOCK_REALTIME = 0;
@@ -25,16 +21,9 @@ const SYMBOLS = {
  * @throws {NetworkError} With code `denied` if this system, or this user, does not let it.
  */
 export function setSystemClock(micros: bigint): void {
-  const deno = globalThis.Deno;
-  if (deno?.build.os !== "linux" || typeof deno.dlopen !== "function") {
-    throw denied("only done on Linux");
-  }
-  // Asked for rather than tried: a missing permission must not become a prompt.
-  if (deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    throw denied("needs --allow-ffi");
-  }
-  const library = openLibrary();
-  if (library === undefined) throw denied("no C library found");
+  if (globalThis.Deno?.build.os !== "linux") throw denied("only done on Linux");
+  const library = openLibc(SYMBOLS);
+  if (typeof library === "string") throw denied(library.replace(/^it /, ""));
   const time = BigInt64Array.of(
     micros / 1_000_000n,
     micros % 1_000_000n * 1000n,
@@ -47,17 +36,6 @@ export function setSystemClock(micros: bigint): void {
   } finally {
     library.close();
   }
-}
-
-function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
-  for (const name of NAMES) {
-    try {
-      return Deno.dlopen(name, SYMBOLS);
-    } catch {
-      // Another C library.
-    }
-  }
-  return undefined;
 }
 
 function denied(why: string): NetworkError {
