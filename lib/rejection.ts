@@ -186,7 +186,7 @@ export function explain(rejection: Rejection): string {
     case "version-ambiguous":
       return `the server chose version ${
         formatVersion(rejection.version)
-      }, but the request also offered one that signs alike and reads the time otherwise, so anybody on the way could have changed which`;
+      }, which is not signed, and the time may have to be read as another version's: anybody on the way could have changed which`;
     case "versions-list":
       return `the list of versions in the ${rejection.document} is ${
         rejection.fault === "lacks-chosen"

@@ -10,7 +10,6 @@
 import { concat, equal } from "./bytes.ts";
 import { findViolations, type Violation } from "./chain.ts";
 import { hashOf, KEY_BYTES } from "./crypto.ts";
-import { areConfusable, DIALECTS } from "./dialect.ts";
 import { type Exchange, WireError } from "./errors.ts";
 import { isFramed } from "./frame.ts";
 import { parseReport, type Report, type ReportEntry } from "./report.ts";
@@ -111,11 +110,6 @@ async function prove(
   for (const publicKey of candidates) {
     const exchange = { request, response, publicKey };
     const verdict = await verifyResponse(exchange);
-    if (verdict.ok && isRenamed(verdict)) {
-      const { version } = verdict;
-      const rejection = { code: "version-ambiguous", version } as const;
-      return { code: "rejected", rejection };
-    }
     if (verdict.ok) {
       return isChained(request, entry, before)
         ? { verdict, exchange }
@@ -128,26 +122,6 @@ async function prove(
     if (!isGuess) fault = { code: "rejected", rejection };
   }
   return fault;
-}
-
-/** What is signed as seconds is below this, in microseconds; as a modified Julian date above. */
-const SECONDS_END_MICROS = (1n << 40n) * 1_000_000n;
-/** The second day of the modified Julian calendar. */
-const DAY_ONE_MICROS = -40_586n * 86_400_000_000n;
-
-/**
- * Has the reply been given another version's name? Up to draft 11 neither the version nor
- * the request is signed, so whoever writes a report can change both, and drafts 05-06 read
- * the time of drafts 08-11 as one in 1858, these theirs as one in the year 2 billion. The
- * signed number tells which it is. A server that really says such a time cannot be accused
- * of it.
- */
-function isRenamed({ dialect: id, midpointMicros }: Verified): boolean {
-  const dialect = DIALECTS[id];
-  const isConfusable = Object.values(DIALECTS)
-    .some((other) => areConfusable(dialect, other));
-  return isConfusable &&
-    (midpointMicros < DAY_ONE_MICROS || midpointMicros >= SECONDS_END_MICROS);
 }
 
 /**

@@ -74,6 +74,21 @@ export function encodeTimestamp(
   return encodeUint64(value > UINT64_MAX ? UINT64_MAX : value);
 }
 
+/**
+ * Times that a server can mean, whatever the layout: from 1970 on, and below this.
+ *
+ * Up to draft 11 nobody signs which layout a reply uses, so the signed number has to tell.
+ * It does: read as a modified Julian date, what is below 2^40 as a number of seconds lies on
+ * one day of 1858, and read as seconds, the modified Julian date of any time since 1970 lies
+ * a thousand million years ahead. No number is plausible in both layouts.
+ */
+const PLAUSIBLE_END_MICROS = (1n << 40n) * MICROS_PER_SECOND;
+
+/** Is this a time that a server can mean, or is it more likely one of another layout? */
+export function isPlausible(micros: bigint): boolean {
+  return micros >= 0n && micros < PLAUSIBLE_END_MICROS;
+}
+
 /** Decodes RADI, which is in seconds exactly where timestamps are. */
 export function radiusToMicros(unit: TimeUnit, radius: number): bigint {
   return unit === "unix-seconds"

@@ -28,14 +28,16 @@ import { reject, type Rejected } from "./field.ts";
 import { leafHash, MAX_PATH, type PathOrder, rootFromPath } from "./merkle.ts";
 import { type ParsedRequest, parseRequest } from "./request.ts";
 import { type ParsedResponse, parseResponse } from "./response.ts";
+import { TAG } from "./tag.ts";
+import { isPlausible } from "./timestamp.ts";
 
 /** The reply is proven to answer the request, under the key. */
 export interface Verified {
   /** Always `true`. */
   readonly ok: true;
-  /** How the server spoke. */
+  /** How the server spoke; up to draft 11 it may be another that signs and means the same. */
   readonly dialect: DialectId;
-  /** The version on the wire; `GOOGLE_VERSION` where there is none. */
+  /** The version on the wire, signed from draft 12 on; `GOOGLE_VERSION` where there is none. */
   readonly version: number;
   /** Versions that the server says it speaks, signed; empty before draft 12. */
   readonly versions: readonly number[];
@@ -122,6 +124,12 @@ export async function verifyResponse(
   if (!request.versions.includes(version)) {
     return reject({ code: "version-not-offered", version });
   }
+  // A server picks only what the nonce fits; up to draft 11 it does not sign what it picked.
+  if (request.nonce.length !== dialect.nonceSize) {
+    const { length } = request.nonce;
+    const document = "request";
+    return reject({ code: "length-wrong", document, tag: TAG.NONC, length });
+  }
   const ambiguous = request.versions.some((code) => {
     const other = dialectFor(code, { typed: request.typed });
     return other !== undefined && areConfusable(dialect, other);
@@ -158,6 +166,12 @@ export async function verifyResponse(
       notBeforeMicros,
       notAfterMicros,
     });
+  }
+  // Where no signature covers the version, whoever is on the way or writes a report chooses
+  // how the time is read, so it has to be one as read. A server that signs its version and
+  // such a time has to be quotable.
+  if (dialect.versionEcho !== "srep" && !isPlausible(midpointMicros)) {
+    return reject({ code: "version-ambiguous", version });
   }
 
   // The request is in the signed tree (section 5.3.1).
