@@ -67,11 +67,10 @@ export {
   pickServers,
   type Progress,
   queryServers,
-  type ServerOutcome,
-  type ServerStatus,
   survey,
   type SurveyOptions,
 } from "./lib/measure.ts";
+export { type ServerOutcome, type ServerStatus } from "./lib/vote.ts";
 export {
   type Answer,
   type AskListedOptions,

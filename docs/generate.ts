@@ -62,6 +62,8 @@ const PROPERTIES: Readonly<Record<Property, string>> = {
     "where the reply says which version it speaks: nowhere (`none`), unsigned on `top`, or inside the signed SREP together with the list VERS (`srep`)",
   leastRadiusSeconds:
     "the least RADI that a server may claim; a verifier refuses 0 where this is not 0",
+  leapSecond:
+    "what becomes of a leap second: spread over a day (`smeared`), counted like the second after it (`repeated`), not said (`unsaid`), or covered by RADI (`in-radius`)",
   batches: "may one signature answer many requests, or one alone?",
   grease:
     "whether servers may or should spoil some replies on purpose; this one does so where they should",

@@ -8,7 +8,6 @@
  */
 
 import type { Transport } from "./counters.ts";
-import { NetworkError } from "./errors.ts";
 import { isFramed } from "./frame.ts";
 import {
   type DatagramOptions,
@@ -16,14 +15,10 @@ import {
   formatAddress,
   type Peer,
 } from "./net/datagram.ts";
-import {
-  type Address,
-  isPermissionError,
-  type Lookup,
-  resolve,
-} from "./net/resolve.ts";
+import { type Address, type Lookup, resolve } from "./net/resolve.ts";
 import { connectTcp, type TcpConnection } from "./net/tcp.ts";
 import { localAddress, openUdp } from "./net/udp.ts";
+import { unreachable } from "./net/unreachable.ts";
 
 /** A request that is out, and when it first went out. */
 export interface Attempt {
@@ -31,6 +26,8 @@ export interface Attempt {
   readonly request: Uint8Array;
   /** `performance.now()` just before its first byte left. */
   readonly sentAt: number;
+  /** `Date.now()` then. */
+  readonly sentWallAt: number;
 }
 
 /** A packet that came in from an address that was asked. */
@@ -39,6 +36,8 @@ export interface Arrival {
   readonly response: Uint8Array;
   /** `performance.now()` just after it came in. */
   readonly receivedAt: number;
+  /** `Date.now()` then. */
+  readonly receivedWallAt: number;
   /** Who sent it, as `host:port`. */
   readonly from: string;
   /** How it came. */
@@ -154,32 +153,6 @@ function untilAborted<T>(
   });
 }
 
-function unreachable(
-  host: string,
-  port: number,
-  failures: readonly unknown[],
-): NetworkError {
-  const denied = failures.find(isPermissionError);
-  const cause = denied ?? failures[0];
-  const detail = describeFailure(cause);
-  return new NetworkError(
-    denied ? "denied" : "unreachable",
-    `Cannot reach ${formatAddress(host, port)}: ${detail}`,
-    { cause },
-  );
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "network unreachable",
-};
-
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return FAILURES[(error as { code?: string }).code ?? ""] ?? error.message;
-}
-
 /** One run of {@linkcode ask}. */
 class Asking<T> {
   /** What the judge gave. */
@@ -258,11 +231,16 @@ class Asking<T> {
     // The first time counts, however often the same bytes go out again: a reply then
     // looks slower than it was, and the bounds wider, never the other way round.
     if (this.#attempts.some((attempt) => attempt.request === request)) return;
-    this.#attempts.unshift({ request, sentAt: performance.now() });
+    this.#attempts.unshift({
+      request,
+      sentAt: performance.now(),
+      sentWallAt: Date.now(),
+    });
   }
 
   #arrived(response: Uint8Array, from: string, transport: Transport): void {
     const receivedAt = performance.now();
+    const receivedWallAt = Date.now();
     if (this.#waiting >= MAX_WAITING) return;
     this.#waiting++;
     this.#judging = this.#judging.then(async () => {
@@ -271,6 +249,7 @@ class Asking<T> {
       const value = await this.#options.judge({
         response,
         receivedAt,
+        receivedWallAt,
         from,
         transport,
         attempts: this.#attempts,

@@ -5,9 +5,11 @@
  * @module
  */
 
+import { max } from "./bigint.ts";
 import { concat } from "./bytes.ts";
 import { hashOf } from "./crypto.ts";
 import type { Dialect } from "./dialect.ts";
+import { type DatedClaim, leapSlackMicros } from "./leap_second.ts";
 
 /**
  * Derives the nonce of a request from the previous reply (RFC 10049, section 8.2).
@@ -46,13 +48,11 @@ export function chainNonce(
   }
 }
 
-/** What a verified reply claims, in the order in which servers were asked. */
-export interface Claim {
-  /** MIDP in microseconds since 1970. */
-  readonly midpointMicros: bigint;
-  /** RADI in microseconds. */
-  readonly radiusMicros: bigint;
-}
+/**
+ * What a verified reply claims. A {@linkcode Verified} is one; without a `dialect` there is no
+ * slack for leap seconds.
+ */
+export type Claim = DatedClaim;
 
 /** More would be no more convincing, and a hostile report could have millions. */
 const MAX_VIOLATIONS = 100_000;
@@ -63,7 +63,7 @@ export interface Violation {
   readonly earlier: number;
   /** Position of the one that came later and says it was before. */
   readonly later: number;
-  /** By how much the two contradict each other, in microseconds. */
+  /** By how much the two contradict each other, in microseconds, leap seconds left aside. */
   readonly gapMicros: bigint;
 }
 
@@ -72,19 +72,23 @@ export interface Violation {
  * the earlier one says that it was already later than the later one can allow.
  *
  * The test is one-sided on purpose. A later reply may be later by any amount, since nobody
- * knows how long the client waited; a symmetric test would accuse honest servers.
+ * knows how long the client waited; a symmetric test would accuse honest servers. For the
+ * same reason a gap that a leap second may have made is none.
  *
  * @param claims Verified replies, in the order asked.
  * @returns The contradictions, the first 100,000 if there are more; none does not mean that all are right.
  */
 export function findViolations(claims: readonly Claim[]): Violation[] {
   const violations: Violation[] = [];
+  const slacks = claims.map(leapSlackMicros);
   claims.forEach((a, earlier) => {
     const lower = a.midpointMicros - a.radiusMicros;
     for (let later = earlier + 1; later < claims.length; later++) {
       const b = claims[later] as Claim;
       const gapMicros = lower - (b.midpointMicros + b.radiusMicros);
-      if (gapMicros > 0n && violations.length < MAX_VIOLATIONS) {
+      if (gapMicros <= 0n) continue;
+      const slack = max(slacks[earlier] as bigint, slacks[later] as bigint);
+      if (gapMicros > slack && violations.length < MAX_VIOLATIONS) {
         violations.push({ earlier, later, gapMicros });
       }
     }

@@ -17,6 +17,7 @@ import type { Lookup } from "./net/resolve.ts";
 import { type Rejection, REJECTION_CODES } from "./rejection.ts";
 import { buildRequest, nonceSizeOf } from "./request.ts";
 import { type ParsedResponse, parseResponse } from "./response.ts";
+import { answeredBy, roundTripMicros } from "./round_trip.ts";
 import { type Verdict, type Verified, verifyResponse } from "./verify.ts";
 
 /** Options common to both ways of asking. */
@@ -91,7 +92,10 @@ export interface QueryResult {
   readonly midpointMicros: bigint;
   /** How far the server says it may be off, in microseconds. */
   readonly radiusMicros: bigint;
-  /** From the first sending of this request to the reply, in microseconds, rounded up. */
+  /**
+   * From the first sending of a request that the reply answers to the reply, in microseconds,
+   * rounded up. By the wall clock if that saw more time pass, as when the machine slept.
+   */
   readonly rttMicros: bigint;
   /** If the server is honest, true time lay within these when the reply came in. */
   readonly bounds: {
@@ -139,7 +143,7 @@ export interface UnverifiedResult {
   readonly request: Uint8Array;
   /** The reply packet. */
   readonly response: Uint8Array;
-  /** From the first sending of this request to the reply, in microseconds, rounded up. */
+  /** From the first sending of any request to the reply, in microseconds, rounded up. */
   readonly rttMicros: bigint;
   /** Which address answered, as `host:port`. */
   readonly address: string;
@@ -181,10 +185,10 @@ export async function sendRequest(
   const refused = new Refusals();
   const judge = async (arrival: Arrival): Promise<QueryResult | undefined> => {
     const { response } = arrival;
-    for (const { request, sentAt } of arrival.attempts) {
+    for (const { request } of arrival.attempts) {
       const exchange = { request, response, publicKey };
       const verdict: Verdict = await verifyResponse(exchange);
-      if (verdict.ok) return toResult(verdict, exchange, arrival, sentAt);
+      if (verdict.ok) return toResult(verdict, exchange, arrival);
       refused.add(verdict.rejection, exchange);
     }
     return undefined;
@@ -214,15 +218,15 @@ export async function veryDangerouslySendRequestAndDoNotVerify(
     : keyBytes(options.publicKey);
   const refused = new Refusals();
   const judge = (arrival: Arrival): Promise<UnverifiedResult | undefined> => {
-    const { response, from, transport, receivedAt } = arrival;
-    for (const { request, sentAt } of arrival.attempts) {
+    const { response, from, transport } = arrival;
+    for (const { request } of arrival.attempts) {
       const parsed = parseResponse(response, { framed: isFramed(request) });
       if (parsed.ok) {
         return Promise.resolve({
           unverified: parsed.response,
           request,
           response,
-          rttMicros: toMicros(receivedAt - sentAt),
+          rttMicros: roundTripMicros(arrival, () => true),
           address: from,
           transport,
         });
@@ -343,20 +347,15 @@ function plan(
   };
 }
 
-function toMicros(milliseconds: number): bigint {
-  return BigInt(Math.ceil(Math.max(0, milliseconds) * 1000));
-}
-
 function toResult(
   verdict: Verified,
   exchange: Exchange,
   arrival: Arrival,
-  sentAt: number,
 ): QueryResult {
   const { midpointMicros, radiusMicros, version, versions, dialect } = verdict;
   const { delegation } = verdict;
   const { receivedAt, from, transport } = arrival;
-  const rttMicros = toMicros(receivedAt - sentAt);
+  const rttMicros = roundTripMicros(arrival, answeredBy(verdict, exchange));
   return {
     midpointMicros,
     radiusMicros,

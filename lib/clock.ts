@@ -5,6 +5,7 @@
  * @module
  */
 
+import { max } from "./bigint.ts";
 import { bundledList } from "./bundled_list.ts";
 import {
   ClockModel,
@@ -12,14 +13,11 @@ import {
   type ClockRefusal,
 } from "./clock_model.ts";
 import { ClockError } from "./errors.ts";
-import {
-  DRIFT_PPM,
-  measure,
-  type Measurement,
-  type MeasureOptions,
-} from "./measure.ts";
+import { measure, type Measurement, type MeasureOptions } from "./measure.ts";
+import { DRIFT_PPM } from "./vote.ts";
 import type { Interval } from "./quorum.ts";
 import type { ListedServer } from "./server_list.ts";
+import { type BothClocks, MACHINE_CLOCKS, SleepWatch } from "./sleep_watch.ts";
 
 /** Options of {@linkcode TrustedClock.create}. */
 export interface TrustedClockOptions
@@ -78,8 +76,8 @@ const RETRY_MS = 5_000;
 const MAX_TIMER_MS = 0x7fffffff;
 
 /**
- * How far the system's clock may run away from the monotonic one before the machine is taken
- * to have slept: many systems stop the monotonic clock then, so that it drifts without bound.
+ * What the monotonic clock may have missed before the machine is taken to have slept. Between
+ * measurements lie hours, in which clocks part by more than while one is made.
  */
 const SLEEP_MS = 5_000;
 
@@ -91,12 +89,11 @@ const SLEEP_MS = 5_000;
 export class TrustedClock implements Disposable {
   readonly #options: TrustedClockOptions;
   readonly #model: ClockModel;
-  readonly #now: () => number;
-  readonly #wall: () => number;
+  readonly #clocks: BothClocks;
+  #watch: SleepWatch;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #measuring: Promise<void> | undefined;
   #ending: AbortController | undefined;
-  #aheadMs = 0;
   #latestMicros = 0n;
   #failures = 0;
   #isClosed = false;
@@ -114,8 +111,11 @@ export class TrustedClock implements Disposable {
     }
     const maxAgeMicros = BigInt(Math.round(maxAgeSeconds * 1e6));
     this.#model = new ClockModel({ driftPpm, maxAgeMicros });
-    this.#now = options.now ?? (() => performance.now());
-    this.#wall = options.wallClock ?? Date.now;
+    this.#clocks = {
+      now: options.now ?? MACHINE_CLOCKS.now,
+      wall: options.wallClock ?? MACHINE_CLOCKS.wall,
+    };
+    this.#watch = new SleepWatch(this.#clocks);
   }
 
   /**
@@ -236,15 +236,21 @@ export class TrustedClock implements Disposable {
     const ending = new AbortController();
     this.#ending = ending;
     // A machine that sleeps while it measures has measured nothing.
-    const aheadMs = this.#ahead();
+    const watch = new SleepWatch(this.#clocks);
     const { quorum, takenAt } = await (options.measure ?? measure)(servers, {
       ...options,
+      wall: options.wallClock,
       count: options.count ?? COUNT,
       signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal,
     }).catch((error) => {
       this.#failures++;
       throw error;
     });
+    const slept = watch.missedMs() > SLEEP_MS;
+    if (slept || (!quorum.ok && quorum.reason === "suspended")) {
+      this.#failures++;
+      throw new ClockError("suspended", REFUSALS.suspended);
+    }
     if (!quorum.ok) {
       this.#failures++;
       const nobody = quorum.voters === 0;
@@ -255,13 +261,9 @@ export class TrustedClock implements Disposable {
           : `Cannot tell the time: of ${quorum.voters} operators ${quorum.agreeing} agree and ${quorum.needed} would have to`,
       );
     }
-    if (Math.abs(this.#ahead() - aheadMs) > SLEEP_MS) {
-      this.#failures++;
-      throw new ClockError("suspended", REFUSALS.suspended);
-    }
-    if (this.#slept()) this.#model.forget();
-    // A short sleep meanwhile may have come after the answers: it counts as missed.
-    this.#aheadMs = Math.min(aheadMs, this.#ahead());
+    if (this.#watch.missedMs() > SLEEP_MS) this.#model.forget();
+    // It has watched since before the answers: what is missed meanwhile counts as well.
+    this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
       this.#failures++;
       throw new ClockError("contradiction", REFUSALS.contradiction);
@@ -272,8 +274,11 @@ export class TrustedClock implements Disposable {
   #read():
     | Extract<ClockModelReading, { ok: true }>
     | { ok: false; code: ClockRefusal | "suspended" } {
-    const reading = this.#model.read(toModel(this.#now()));
-    if (reading.ok && !this.#slept()) return this.#widen(reading);
+    const reading = this.#model.read(toModel(this.#clocks.now()));
+    const missedMs = this.#watch.missedMs();
+    if (reading.ok && missedMs <= SLEEP_MS) {
+      return this.#widen(reading, missedMs);
+    }
     const code = reading.ok ? "suspended" as const : reading.refusal;
     // Somebody wants to know now, so do not wait for the next time. A contradiction is
     // another matter: it has its own time, or it takes true time to get past what was said.
@@ -284,25 +289,15 @@ export class TrustedClock implements Disposable {
   /** A short sleep is no reason to refuse, but true time may be later by as much. */
   #widen(
     reading: Extract<ClockModelReading, { ok: true }>,
+    missedMs: number,
   ): Extract<ClockModelReading, { ok: true }> {
-    const missedMs = Math.max(0, Math.ceil(this.#ahead() - this.#aheadMs));
     const { earliestMicros, latestMicros } = reading.bounds;
     this.#latestMicros = max(
       this.#latestMicros,
-      latestMicros + BigInt(missedMs) * 1000n,
+      latestMicros + BigInt(Math.ceil(missedMs * 1000)),
     );
     const bounds = { earliestMicros, latestMicros: this.#latestMicros };
     return { ...reading, bounds };
-  }
-
-  /** How far the system's clock is ahead of the monotonic one, in milliseconds. */
-  #ahead(): number {
-    return this.#wall() - this.#now();
-  }
-
-  /** One that was set back may hide a sleep, so it is no better than one ahead. */
-  #slept(): boolean {
-    return Math.abs(this.#ahead() - this.#aheadMs) > SLEEP_MS;
   }
 
   #schedule(delayMs = this.#delay()): void {
@@ -354,10 +349,6 @@ function toMicros(instant: Instant): bigint {
     throw new RangeError("Cannot compare with an invalid date");
   }
   return BigInt(milliseconds) * 1000n;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 function toDate(micros: bigint): Date {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { max } from "./bigint.ts";
 import { advance, intersect, type Interval } from "./quorum.ts";
 
 /** Why there is nothing to say. */
@@ -130,8 +131,4 @@ export class ClockModel {
     const age = this.#age(anchor, atMicros);
     return advance(anchor.bounds, age, this.#options.driftPpm);
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

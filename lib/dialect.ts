@@ -76,6 +76,11 @@ export interface Dialect {
   readonly versionEcho: "none" | "top" | "srep";
   /** Least RADI that a server may claim, in seconds. A client refuses 0 where this is not 0. */
   readonly leastRadiusSeconds: 0 | 1 | 3;
+  /**
+   * What becomes of a leap second: spread over a day, counted like the second after it, not
+   * said, or covered by RADI. `leap_second.ts` draws the consequences.
+   */
+  readonly leapSecond: "smeared" | "repeated" | "unsaid" | "in-radius";
   /** May one signature answer many requests? Not where the nonce is inside SREP. */
   readonly batches: "many" | "one";
   /** Are some replies to be spoilt on purpose so that clients stay strict? */
@@ -114,6 +119,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "none",
     leastRadiusSeconds: 0,
+    leapSecond: "smeared",
     batches: "many",
     grease: "may",
     chain: "double-hash",
@@ -138,6 +144,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "srep",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "one",
     grease: "may",
     chain: "double-hash",
@@ -162,6 +169,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "srep",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "one",
     grease: "may",
     chain: "single-hash",
@@ -187,6 +195,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -211,6 +220,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -235,6 +245,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -260,6 +271,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -284,6 +296,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "repeated",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -309,6 +322,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "unsaid",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -333,6 +347,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 0,
+    leapSecond: "unsaid",
     batches: "many",
     grease: "may",
     chain: "single-hash",
@@ -357,6 +372,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 3,
+    leapSecond: "in-radius",
     batches: "many",
     grease: "should",
     chain: "single-hash",
@@ -381,6 +397,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "optional",
     versionEcho: "top",
     leastRadiusSeconds: 3,
+    leapSecond: "in-radius",
     batches: "many",
     grease: "should",
     chain: "single-hash",
@@ -405,6 +422,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "required",
     versionEcho: "srep",
     leastRadiusSeconds: 1,
+    leapSecond: "in-radius",
     batches: "many",
     grease: "should",
     chain: "single-hash",
@@ -430,6 +448,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "required",
     versionEcho: "srep",
     leastRadiusSeconds: 1,
+    leapSecond: "in-radius",
     batches: "many",
     grease: "should",
     chain: "single-hash",
@@ -454,6 +473,7 @@ export const DIALECTS: Readonly<Record<DialectId, Dialect>> = {
     nonceEcho: "required",
     versionEcho: "srep",
     leastRadiusSeconds: 1,
+    leapSecond: "in-radius",
     batches: "many",
     grease: "should",
     chain: "single-hash",

@@ -8,9 +8,8 @@
  * @module
  */
 
-import { findViolations, type Violation } from "./chain.ts";
-import { type Exchange, VerificationError } from "./errors.ts";
-import { operatorOf } from "./operator.ts";
+import type { Violation } from "./chain.ts";
+import type { Exchange } from "./errors.ts";
 import {
   type Answer,
   askListed,
@@ -18,34 +17,19 @@ import {
   sampleByOperator,
   shuffle,
 } from "./pick.ts";
-import {
-  advance,
-  driftSlack,
-  extremes,
-  findQuorum,
-  type Interval,
-  type Quorum,
-  type QuorumOptions,
-} from "./quorum.ts";
 import type { Evidence } from "./report.ts";
+import { judgeEvidence } from "./report_verdict.ts";
 import type { ListedServer } from "./server_list.ts";
+import {
+  type Gathered,
+  vote,
+  type Voted,
+  type VoteOptions,
+  watchFor,
+} from "./vote.ts";
 
 /** Options of everything that judges several servers together. */
-export interface SurveyOptions extends AskListedOptions, QuorumOptions {
-  /**
-   * A server that claims a wider radius, in microseconds, knows too little to vote.
-   *
-   * @default {60000000n}
-   */
-  readonly maxRadiusMicros?: bigint | undefined;
-  /**
-   * How many microseconds the local monotonic clock gains or loses in a second, at most.
-   *
-   * @default {100}
-   */
-  readonly driftPpm?: number | undefined;
-  /** The monotonic clock of the answers' `receivedAt`, in milliseconds; for tests. */
-  readonly now?: (() => number) | undefined;
+export interface SurveyOptions extends AskListedOptions, VoteOptions {
   /** Told who is being asked, for those who watch. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -78,37 +62,6 @@ export interface Progress {
   readonly server: ListedServer;
 }
 
-/** What is thought of a server after a measurement. */
-export type ServerStatus =
-  /** Agrees with the majority. */
-  | "ok"
-  /** Proven to have said what the majority holds impossible. */
-  | "falseticker"
-  /** Claims too wide a radius to have a say. */
-  | "vague"
-  /** Answered, but there is no majority to compare with. */
-  | "unjudged"
-  /** Answers came and none could be verified. */
-  | "rejected"
-  /** Nothing came. */
-  | "no-answer";
-
-/** What became of one server. */
-export interface ServerOutcome {
-  /** Which. */
-  readonly server: ListedServer;
-  /** Who runs it. */
-  readonly operator: string;
-  /** What is thought of it. That is an opinion; a contradiction is a proof. */
-  readonly status: ServerStatus;
-  /** Its verified answers. */
-  readonly answers: readonly Answer[];
-  /** Where it puts true time at the end; ends before it begins if its answers contradict. */
-  readonly bounds: Interval | undefined;
-  /** What the last question that failed threw. */
-  readonly error: unknown;
-}
-
 /** A verified reply in a chain. */
 export interface Link extends Evidence {
   /** Request, reply and key. */
@@ -120,32 +73,15 @@ export interface Link extends Evidence {
 }
 
 /** What several servers say together. */
-export interface Measurement {
-  /** One for each server, in the order asked. */
-  readonly outcomes: readonly ServerOutcome[];
+export interface Measurement extends Voted {
   /** Verified replies in the order in which they came in, each request made from the one before. */
   readonly chain: readonly Link[];
   /** Pairs in `chain` that cannot both be true: proof that one of the two lied. */
   readonly violations: readonly Violation[];
-  /** What a majority says, at `takenAt`. */
-  readonly quorum: Quorum;
-  /** The moment of all bounds, by the monotonic clock, in milliseconds. */
-  readonly takenAt: number;
 }
-
-const MAX_RADIUS_MICROS = 60_000_000n;
-
-/** What good quartz keeps, and bad quartz in bad weather. */
-export const DRIFT_PPM = 100;
 
 /** Servers asked at the same time where order does not matter. */
 const CONCURRENT = 32;
-
-interface Gathered {
-  readonly server: ListedServer;
-  readonly answers: Answer[];
-  error: unknown;
-}
 
 /**
  * Measures with several servers, chained so that lies can be proven.
@@ -191,6 +127,7 @@ export async function queryServers(
 ): Promise<Measurement> {
   const { passes = 2, onProgress } = options;
   const gathered = servers.map(gather);
+  const watch = watchFor(options);
   const chain: Link[] = [];
   const total = passes * servers.length;
   for (let done = 0; done < total; done++) {
@@ -203,6 +140,7 @@ export async function queryServers(
       const previous = chain.at(-1)?.exchange.response;
       const { answer, rand } = await askListed(one.server, options, previous);
       one.answers.push(answer);
+      watch?.missedMs();
       const { exchange } = answer;
       chain.push({ server: index, answer, exchange, rand });
     } catch (error) {
@@ -210,8 +148,9 @@ export async function queryServers(
       one.error = error ?? new Error("failed without a reason");
     }
   }
-  const violations = findViolations(chain.map(({ answer }) => answer.verdict));
-  return { ...judge(gathered, options), chain, violations };
+  const voted = vote(gathered, options, watch);
+  const proof = await judgeEvidence(chain);
+  return { ...voted, chain, violations: proof.ok ? proof.violations : [] };
 }
 
 /**
@@ -226,6 +165,7 @@ export async function survey(
   options: SurveyOptions = {},
 ): Promise<Measurement> {
   const gathered = servers.map(gather);
+  const watch = watchFor(options);
   const waiting = [...gathered];
   let done = 0;
   await Promise.all(
@@ -233,6 +173,7 @@ export async function survey(
       for (let one = waiting.shift(); one; one = waiting.shift()) {
         try {
           one.answers.push((await askListed(one.server, options)).answer);
+          watch?.missedMs();
         } catch (error) {
           one.error = error ?? new Error("failed without a reason");
         }
@@ -242,7 +183,7 @@ export async function survey(
     }),
   );
   options.signal?.throwIfAborted();
-  return { ...judge(gathered, options), chain: [], violations: [] };
+  return { ...vote(gathered, options, watch), chain: [], violations: [] };
 }
 
 /**
@@ -272,82 +213,4 @@ function distinctKeys(servers: readonly ListedServer[]): ListedServer[] {
     if (!seen.has(key)) seen.set(key, server);
   }
   return [...seen.values()];
-}
-
-/** Takes all answers to one moment and lets the servers vote. */
-function judge(
-  gathered: readonly Gathered[],
-  options: SurveyOptions,
-): Pick<Measurement, "outcomes" | "quorum" | "takenAt"> {
-  const { now = () => performance.now(), driftPpm = DRIFT_PPM } = options;
-  const { maxRadiusMicros = MAX_RADIUS_MICROS } = options;
-  const takenAt = now();
-  const judged = gathered.map(({ server, answers, error }) => {
-    const all = answers.map((one) => boundsAt(one, takenAt, driftPpm));
-    const isVague = answers.some(({ verdict }) =>
-      verdict.radiusMicros > maxRadiusMicros
-    );
-    return {
-      server,
-      answers,
-      error,
-      isVague,
-      operator: operatorOf(server),
-      bounds: all.length === 0 ? undefined : common(all),
-    };
-  });
-  // Whoever holds a key is one voter, under however many names the key is listed.
-  const holders = new Map<string, string>();
-  const votes = judged.flatMap(
-    ({ server, operator, bounds, isVague }, index) => {
-      if (bounds === undefined || isVague) return [];
-      const key = server.publicKey.join();
-      const voter = holders.get(key) ?? operator;
-      holders.set(key, voter);
-      return [{ ...bounds, voter, index }];
-    },
-  );
-  const quorum = findQuorum(votes, options);
-  const agrees = new Map(
-    votes.map(({ index }, i) => [index, quorum.ok && quorum.agrees[i]]),
-  );
-  return {
-    takenAt,
-    quorum,
-    outcomes: judged.map(({ isVague, ...one }, index) => ({
-      ...one,
-      status: one.bounds === undefined
-        ? one.error instanceof VerificationError ? "rejected" : "no-answer"
-        : isVague
-        ? "vague"
-        : !quorum.ok
-        ? "unjudged"
-        : agrees.get(index)
-        ? "ok"
-        : "falseticker",
-    })),
-  };
-}
-
-/** Where an answer puts true time at a later moment, if the server is honest. */
-function boundsAt(
-  { verdict, rttMicros, receivedAt }: Answer,
-  at: number,
-  driftPpm: number,
-): Interval {
-  const { midpointMicros, radiusMicros } = verdict;
-  const atReceipt = {
-    earliestMicros: midpointMicros - radiusMicros,
-    // Signed at some moment of the round trip, which the local clock has measured.
-    latestMicros: midpointMicros + radiusMicros + rttMicros +
-      driftSlack(rttMicros, driftPpm),
-  };
-  const elapsed = BigInt(Math.round(Math.max(0, at - receivedAt) * 1000));
-  return advance(atReceipt, elapsed, driftPpm);
-}
-
-/** What a server's answers have in common; if that is nothing, it ends before it begins. */
-function common(intervals: readonly Interval[]): Interval {
-  const [earliestMicros, latestMicros] = extremes(intervals);
-  return { earliestMicros, latestMicros };
 }

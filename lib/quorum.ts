@@ -48,8 +48,11 @@ export type Quorum =
   }
   | {
     readonly ok: false;
-    /** Too few voters, or no moment that more than half of them hold possible. */
-    readonly reason: "too-few" | "no-majority";
+    /**
+     * Too few voters; no moment that more than half of them hold possible; or the machine
+     * slept, or its clock was set, while they were asked, so that answers cannot be compared.
+     */
+    readonly reason: "too-few" | "no-majority" | "suspended";
     /** How many voted. */
     readonly voters: number;
     /** Most voters that agree on one moment. */

@@ -9,7 +9,7 @@
 import { base64 } from "@scure/base";
 import { type Exchange, WireError } from "./errors.ts";
 import { KEY_BYTES } from "./crypto.ts";
-import { parseRequest } from "./request.ts";
+import { nonceOf } from "./request.ts";
 
 /** Which form a report was written in. */
 export type ReportForm =
@@ -263,9 +263,4 @@ export function malfeasanceReport(
   });
   const json = form === "bare-array" ? responses : { responses };
   return `${JSON.stringify(json, null, 2)}\n`;
-}
-
-function nonceOf(request: Uint8Array): Uint8Array | undefined {
-  const parsed = parseRequest(request);
-  return parsed.ok ? parsed.request.nonce : undefined;
 }

@@ -12,7 +12,12 @@ import { findViolations, type Violation } from "./chain.ts";
 import { hashOf, KEY_BYTES } from "./crypto.ts";
 import { type Exchange, WireError } from "./errors.ts";
 import { isFramed } from "./frame.ts";
-import { parseReport, type Report, type ReportEntry } from "./report.ts";
+import {
+  type Evidence,
+  parseReport,
+  type Report,
+  type ReportEntry,
+} from "./report.ts";
 import { explain, type Rejection } from "./rejection.ts";
 import { buildRequest, parseRequest } from "./request.ts";
 import { parseResponse } from "./response.ts";
@@ -93,6 +98,23 @@ export async function judgeReport(
   }
   const violations = findViolations(entries.map(({ verdict }) => verdict));
   return { ok: true, entries, violations };
+}
+
+/**
+ * Judges what one has gathered oneself as a stranger would to whom it is sent as a report.
+ * Nothing else may be called proven.
+ *
+ * @param evidence Exchanges in the order in which the replies came in.
+ */
+export async function judgeEvidence(
+  evidence: readonly Evidence[],
+): Promise<ReportVerdict> {
+  const entries = evidence.map(({ exchange, rand }) => ({
+    ...exchange,
+    rand,
+    nonce: undefined,
+  }));
+  return await judgeReport({ form: "rfc-10049", entries });
 }
 
 async function prove(

@@ -239,6 +239,12 @@ export function parseRequest(packet: Uint8Array): RequestResult {
   };
 }
 
+/** The nonce in a request packet, or `undefined` if it is none. */
+export function nonceOf(packet: Uint8Array): Uint8Array | undefined {
+  const parsed = parseRequest(packet);
+  return parsed.ok ? parsed.request.nonce : undefined;
+}
+
 const GOOGLE_ONLY = [GOOGLE_VERSION];
 
 /** Reads VER (RFC 10049, section 5.1.1), strictly where an offered version is strict. */

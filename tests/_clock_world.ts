@@ -9,11 +9,8 @@ import type { ClockWorld } from "../lib/cli/clock_compare.ts";
 import { UsageError } from "../lib/cli/exit_code.ts";
 import { bundledList } from "../lib/bundled_list.ts";
 import { NetworkError, VerificationError } from "../lib/errors.ts";
-import type {
-  Measurement,
-  MeasureOptions,
-  ServerOutcome,
-} from "../lib/measure.ts";
+import type { Measurement, MeasureOptions } from "../lib/measure.ts";
+import type { ServerOutcome } from "../lib/vote.ts";
 import type { ListedServer } from "../lib/server_list.ts";
 import type { Ended } from "./_cli.ts";
 import { NOW_MICROS, SECOND } from "./_fixtures.ts";

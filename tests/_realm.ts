@@ -10,11 +10,8 @@ import type { Behaviour } from "../lib/chaos_behaviour.ts";
 import { DEFAULT_OFFER, type Dialect, DIALECTS } from "../lib/dialect.ts";
 import { VerificationError } from "../lib/errors.ts";
 import { FakeWorld } from "../lib/fake_world.ts";
-import type {
-  Measurement,
-  MeasureOptions,
-  ServerStatus,
-} from "../lib/measure.ts";
+import type { Measurement, MeasureOptions } from "../lib/measure.ts";
+import type { ServerStatus } from "../lib/vote.ts";
 import type { AskServer, Question } from "../lib/pick.ts";
 import { malfeasanceReport, parseReport } from "../lib/report.ts";
 import { confirmMalfeasance, judgeReport } from "../lib/report_verdict.ts";

@@ -17,17 +17,20 @@ const DOORS = [
 /** Which files make up a layer. An import goes to the same layer or to one before it. */
 const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ["facts", /^lib\/(tag|dialect|rejection|drop_reason|errors)\.ts$/],
-  ["bytes", /^lib\/(bytes|message|frame|timestamp|key_text|chance|loose)\.ts$/],
+  [
+    "bytes",
+    /^lib\/(bigint|bytes|message|frame|timestamp|key_text|chance|loose)\.ts$/,
+  ],
   ["maths", /^lib\/((crypto|merkle)\.ts|kernel\/.+)$/],
   ["documents", /^lib\/(field|request|certificate|response)\.ts$/],
   [
     "judgement",
-    /^lib\/(verify|chain|report|report_verdict|server_address|server_list|operator|list_lint|bundled_list|quorum|clock_model|responder|fast_responder|slot_reader|reply_template|grease|keyring|delegation|clock_guard|counters|metrics|server_event|malformed|histogram|load_report|malformed_reply|good_reply|fuzz|load_packet|load_judge|slot_reader|reply_template)\.ts$/,
+    /^lib\/(verify|leap_second|chain|report|report_verdict|server_address|server_list|operator|list_lint|bundled_list|quorum|clock_model|sleep_watch|responder|fast_responder|slot_reader|reply_template|grease|keyring|delegation|clock_guard|counters|metrics|server_event|malformed|histogram|load_report|malformed_reply|good_reply|fuzz|load_packet|load_judge|slot_reader|reply_template)\.ts$/,
   ],
   ["sockets", /^lib\/net\/.+$/],
   [
     "roles",
-    /^lib\/(ask|client|ecosystem|pick|measure|clock|clock_watch|report_submit|chaos|chaos_reply|load|server|server_options|serve|worker|worker_message|workers|listen|key_care|chaos_behaviour|chaos_serve|fake_world|load_lane|key_care)\.ts$/,
+    /^lib\/(ask|round_trip|client|ecosystem|pick|vote|measure|clock|clock_watch|report_submit|chaos|chaos_reply|load|server|server_options|serve|worker|worker_message|workers|listen|key_care|chaos_behaviour|chaos_serve|fake_world|load_lane|key_care)\.ts$/,
   ],
   ["faces", /^(lib\/cli\/.+|[^/]+\.ts)$/],
 ];

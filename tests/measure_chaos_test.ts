@@ -10,7 +10,8 @@ import {
 import { seeded } from "../lib/chance.ts";
 import type { DialectId } from "../lib/dialect.ts";
 import { VerificationError } from "../lib/errors.ts";
-import { measure, queryServers, type ServerOutcome } from "../lib/measure.ts";
+import { measure, queryServers } from "../lib/measure.ts";
+import { type ServerOutcome } from "../lib/vote.ts";
 import { SECOND } from "./_fixtures.ts";
 import {
   assertJust,

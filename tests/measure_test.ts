@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { DialectId } from "../lib/dialect.ts";
 import { VerificationError } from "../lib/errors.ts";
 import {
   measure,
@@ -10,7 +11,7 @@ import {
 import type { AskServer, Question } from "../lib/pick.ts";
 import { malfeasanceReport, parseReport } from "../lib/report.ts";
 import { judgeReport } from "../lib/report_verdict.ts";
-import { SECOND, seeded } from "./_fixtures.ts";
+import { bytes, SECOND, seeded } from "./_fixtures.ts";
 import {
   askInMemory,
   claim,
@@ -47,6 +48,18 @@ function telling(
       return Promise.resolve(claim(question, world, sentAt, moment));
     },
   };
+}
+
+/** The same by servers that sign, so that something can be proven. */
+function signing(
+  world: World,
+  ahead: (n: number) => bigint,
+): MeasureOptions & { readonly ask: AskServer } {
+  const ask = askInMemory(world, (n, truthMicros) => ({
+    midpointMicros: truthMicros + ahead(n),
+    radiusMicros: 3n * SECOND,
+  }));
+  return { now: world.now, ask };
 }
 
 const silent = () => new DOMException("nothing came", "TimeoutError");
@@ -211,7 +224,7 @@ Deno.test(
   "without a majority nobody is called a falseticker",
   none,
   async () => {
-    const options = telling(new World(), (n) => BigInt(n) * HOUR);
+    const options = signing(new World(), (n) => BigInt(n) * HOUR);
     const { quorum, outcomes, violations } = await queryServers(THREE, options);
     assert(!quorum.ok);
     assert.equal(quorum.reason, "no-majority");
@@ -292,16 +305,170 @@ Deno.test(
   async () => {
     const say = (n: number) => n === 2 ? HOUR : 0n;
     const once = await queryServers(THREE, {
-      ...telling(new World(), say),
+      ...signing(new World(), say),
       passes: 1,
     });
     assert.deepEqual(once.violations, []);
     assert.equal(once.outcomes[2]?.status, "falseticker");
-    const twice = await queryServers(THREE, telling(new World(), say));
+    const twice = await queryServers(THREE, signing(new World(), say));
     assert.deepEqual(
       twice.violations.map(({ earlier, later }) => [earlier, later]),
       [[2, 3], [2, 4]],
     );
+  },
+);
+
+Deno.test(
+  "only what a stranger would find proven is called so",
+  none,
+  async () => {
+    const ahead = (n: number) => n === 1 ? HOUR : 0n;
+    const unsigned = await queryServers(THREE, telling(new World(), ahead));
+    assert.deepEqual(unsigned.violations, []);
+    // Whoever asks with nonces of their own has no chain.
+    const { ask, ...options } = signing(new World(), ahead);
+    let n = 0;
+    const unchained = await queryServers(THREE, {
+      ...options,
+      ask: (question) => ask({ ...question, nonce: bytes(32, n++) }),
+    });
+    assert.equal(unchained.chain.length, 6);
+    assert.deepEqual(unchained.violations, []);
+    const { chain, violations } = await queryServers(
+      THREE,
+      signing(new World(), ahead),
+    );
+    const verdict = await judgeReport(parseReport(malfeasanceReport(chain)));
+    assert(verdict.ok && violations.length > 0);
+    assert.deepEqual(violations, verdict.violations);
+  },
+);
+
+/** Honest servers; the machine sleeps, or its clock is set, before a question. */
+function restless(
+  asleep: (question: number) => bigint,
+  set: (question: number) => bigint = () => 0n,
+): { world: World; options: MeasureOptions & { readonly ask: AskServer } } {
+  const world = new World();
+  let sleptMicros = 0n;
+  let setMicros = 0n;
+  let question = 0;
+  const ask = askInMemory(world, (_, truthMicros) => ({
+    midpointMicros: truthMicros + sleptMicros,
+    radiusMicros: SECOND,
+  }));
+  return {
+    world,
+    options: {
+      now: world.now,
+      wall: () => Number(world.truthMicros + sleptMicros + setMicros) / 1000,
+      ask: (one) => {
+        setMicros += set(question);
+        sleptMicros += asleep(question++);
+        return ask(one);
+      },
+    },
+  };
+}
+
+for (
+  const [name, run] of [["measure()", measure], ["survey()", survey]] as const
+) {
+  Deno.test(
+    `${name}: a machine that slept meanwhile judges nobody, and says so`,
+    none,
+    async () => {
+      for (const at of [0, 1, 2]) {
+        const { options } = restless((n) => n === at ? 60n * SECOND : 0n);
+        const { quorum, outcomes } = await run(THREE, options);
+        assert(!quorum.ok);
+        assert.equal(quorum.reason, "suspended");
+        assert.equal(quorum.voters, 3);
+        assert(outcomes.every(({ status }) => status === "unjudged"));
+      }
+    },
+  );
+
+  Deno.test(
+    `${name}: a clock that was set meanwhile, either way, might hide a sleep`,
+    none,
+    async () => {
+      for (const step of [-60n * SECOND, 60n * SECOND]) {
+        const { options } = restless(
+          () => 0n,
+          (n) => n === 1 ? step : 0n,
+        );
+        const { quorum } = await run(THREE, options);
+        assert(!quorum.ok && quorum.reason === "suspended");
+      }
+    },
+  );
+
+  Deno.test(
+    `${name}: a short nap makes the bounds wider, not wrong`,
+    none,
+    async () => {
+      const napMicros = 900_000n;
+      const { world, options } = restless((n) => n === 1 ? napMicros : 0n);
+      const { quorum, outcomes } = await run(THREE, options);
+      assert(quorum.ok);
+      assert(quorum.bounds.earliestMicros <= world.truthMicros + napMicros);
+      assert(quorum.bounds.latestMicros >= world.truthMicros + napMicros);
+      assert(outcomes.every(({ status }) => status === "ok"));
+    },
+  );
+}
+
+Deno.test(
+  "measure(): a clock that is set back between two questions hides no sleep",
+  none,
+  async () => {
+    const { options } = restless(
+      (n) => n === 2 ? 60n * SECOND : 0n,
+      (n) => n === 1 ? -60n * SECOND : 0n,
+    );
+    const { quorum } = await measure(THREE, options);
+    assert(!quorum.ok && quorum.reason === "suspended");
+  },
+);
+
+Deno.test(
+  "without a wall clock of the same machine there is nothing to compare",
+  none,
+  async () => {
+    const { options } = restless((n) => n === 1 ? 60n * SECOND : 0n);
+    const { quorum } = await survey(THREE, { ...options, wall: undefined });
+    assert(!quorum.ok || quorum.voters === 3);
+    assert(!(!quorum.ok && quorum.reason === "suspended"));
+  },
+);
+
+Deno.test(
+  "through a leap second honest servers of every version agree",
+  none,
+  async () => {
+    const midnight = BigInt(Date.parse("2027-01-01")) * 1000n;
+    const world = new World();
+    // The leap second goes by: dates say 00:00:00.5, POSIX clocks 23:59:59.5, smears neither.
+    const says = [500_000n, -500_000n, 0n];
+    const dialects = ["draft-07", "draft-08", "google"] as const;
+    const { quorum, outcomes } = await survey(THREE, {
+      now: world.now,
+      ask: (question) => {
+        const n = serverNumber(question);
+        const sentAt = world.monoMicros;
+        const midpointMicros = midnight + (says[n] as bigint);
+        const moment = { midpointMicros, radiusMicros: 22n };
+        const answer = claim(question, world, sentAt, moment);
+        const dialect = dialects[n] as DialectId;
+        return Promise.resolve({
+          ...answer,
+          verdict: { ...answer.verdict, dialect },
+        });
+      },
+    });
+    assert(quorum.ok);
+    assert(outcomes.every(({ status }) => status === "ok"));
   },
 );
 

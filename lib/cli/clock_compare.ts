@@ -6,8 +6,10 @@
 
 import { ClockError } from "../errors.ts";
 import { measure, type Measurement } from "../measure.ts";
+import { SLEEP_MS } from "../vote.ts";
 import { setSystemClock } from "../net/set_clock.ts";
 import type { Interval } from "../quorum.ts";
+import { SleepWatch } from "../sleep_watch.ts";
 import {
   compareClock,
   jsonConsensus,
@@ -51,9 +53,6 @@ export interface Comparison {
   readonly local: LocalClock | undefined;
 }
 
-/** A clock that runs away from the monotonic one by more was set, or the machine slept. */
-const JUMP_MS = 1000;
-
 /** How often it is measured before a clock that keeps jumping is given up. */
 const TRIES = 3;
 
@@ -67,13 +66,12 @@ export async function prepare(
     throw new UsageError("--count must not be below --min-servers");
   }
   const servers = await serversFor(options.list, output);
-  const ahead = () => world.wall() - world.now();
   return async () => {
     for (let n = 0; n < TRIES; n++) {
-      const before = ahead();
+      // The clock is read after the measurement, so a jump in between spoils it as well.
+      const watch = new SleepWatch(world);
       const comparison = await compare();
-      // In sleep the monotonic clock stands, and all that was measured before it is wrong.
-      if (Math.abs(ahead() - before) <= JUMP_MS) return comparison;
+      if (watch.missedMs() <= SLEEP_MS) return comparison;
     }
     throw new ClockError(
       "suspended",
@@ -86,6 +84,7 @@ export async function prepare(
       ...surveyOptions(options, output),
       count: options.count,
       now: world.now,
+      wall: world.wall,
     });
     output.progress("");
     const { quorum, takenAt, violations } = measurement;

@@ -6,7 +6,8 @@
 
 import { formatVersion } from "../dialect.ts";
 import { VerificationError } from "../errors.ts";
-import type { Measurement, Progress, ServerOutcome } from "../measure.ts";
+import type { Measurement, Progress } from "../measure.ts";
+import type { ServerOutcome } from "../vote.ts";
 import type { Answer } from "../pick.ts";
 import type { Interval } from "../quorum.ts";
 import { formatTime } from "../timestamp.ts";
@@ -153,9 +154,14 @@ export function describeConsensus({ quorum }: Measurement): string {
     }, say ${quorum.agreeing} of ${quorum.voters} operators${wide}`;
   }
   const { voters, agreeing, needed } = quorum;
-  return quorum.reason === "too-few"
-    ? `Consensus: none, answers that count came from ${voters} of the ${needed} operators that it takes`
-    : `Consensus: none, of ${voters} operators ${agreeing} agree and it takes ${needed}`;
+  switch (quorum.reason) {
+    case "too-few":
+      return `Consensus: none, answers that count came from ${voters} of the ${needed} operators that it takes`;
+    case "no-majority":
+      return `Consensus: none, of ${voters} operators ${agreeing} agree and it takes ${needed}`;
+    case "suspended":
+      return "Consensus: none, the machine slept or its clock was set while servers were asked; try again";
+  }
 }
 
 /** The line that compares the local clock with it. */
