@@ -76,7 +76,7 @@ const RETRY_MS = 5_000;
 const MAX_TIMER_MS = 0x7fffffff;
 
 /**
- * What the monotonic clock may have missed before the machine is taken to have slept. Between
+ * How far the two clocks may part before the machine is taken to have slept. Between
  * measurements lie hours, in which clocks part by more than while one is made.
  */
 const SLEEP_MS = 5_000;
@@ -246,7 +246,7 @@ export class TrustedClock implements Disposable {
       this.#failures++;
       throw error;
     });
-    const slept = watch.missedMs() > SLEEP_MS;
+    const slept = watch.look().partedMs > SLEEP_MS;
     if (slept || (!quorum.ok && quorum.reason === "suspended")) {
       this.#failures++;
       throw new ClockError("suspended", REFUSALS.suspended);
@@ -261,7 +261,7 @@ export class TrustedClock implements Disposable {
           : `Cannot tell the time: of ${quorum.voters} operators ${quorum.agreeing} agree and ${quorum.needed} would have to`,
       );
     }
-    if (this.#watch.missedMs() > SLEEP_MS) this.#model.forget();
+    if (this.#watch.look().partedMs > SLEEP_MS) this.#model.forget();
     // It has watched since before the answers: what is missed meanwhile counts as well.
     this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
@@ -275,8 +275,8 @@ export class TrustedClock implements Disposable {
     | Extract<ClockModelReading, { ok: true }>
     | { ok: false; code: ClockRefusal | "suspended" } {
     const reading = this.#model.read(toModel(this.#clocks.now()));
-    const missedMs = this.#watch.missedMs();
-    if (reading.ok && missedMs <= SLEEP_MS) {
+    const { missedMs, partedMs } = this.#watch.look();
+    if (reading.ok && partedMs <= SLEEP_MS) {
       return this.#widen(reading, missedMs);
     }
     const code = reading.ok ? "suspended" as const : reading.refusal;

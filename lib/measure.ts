@@ -140,7 +140,7 @@ export async function queryServers(
       const previous = chain.at(-1)?.exchange.response;
       const { answer, rand } = await askListed(one.server, options, previous);
       one.answers.push(answer);
-      watch?.missedMs();
+      watch?.look();
       const { exchange } = answer;
       chain.push({ server: index, answer, exchange, rand });
     } catch (error) {
@@ -173,7 +173,7 @@ export async function survey(
       for (let one = waiting.shift(); one; one = waiting.shift()) {
         try {
           one.answers.push((await askListed(one.server, options)).answer);
-          watch?.missedMs();
+          watch?.look();
         } catch (error) {
           one.error = error ?? new Error("failed without a reason");
         }

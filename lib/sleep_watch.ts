@@ -32,11 +32,28 @@ export function elapsedMs(monotonicMs: number, wallMs: number): number {
   return wallMs > monotonicMs + GRAIN_MS ? wallMs : monotonicMs;
 }
 
+/**
+ * The wall clock is taken to have been set back when it falls behind by more than this. What
+ * the two part by reading them one after the other, and in steps of up to 16 ms, is less.
+ */
+const SET_BACK_MS = 50;
+
+/** How the two clocks have parted. */
+export interface Parting {
+  /** Milliseconds that the monotonic clock may have missed. */
+  readonly missedMs: number;
+  /** Milliseconds by which one clock has lost the other at least, whichever is wrong. */
+  readonly partedMs: number;
+}
+
 /** Compares the two clocks from the moment it is made. */
 export class SleepWatch {
   readonly #clocks: BothClocks;
+  readonly #firstMs: number;
+  #sumMs = 0;
+  #lowMs: number;
+  #highMs: number;
   #lowestMs: number;
-  #highestMs: number;
 
   /**
    * Begins to watch.
@@ -45,20 +62,31 @@ export class SleepWatch {
    */
   constructor(clocks: BothClocks) {
     this.#clocks = clocks;
-    this.#lowestMs = this.#highestMs = this.#aheadMs();
+    this.#firstMs =
+      this.#lowMs =
+      this.#highMs =
+      this.#lowestMs =
+        this
+          .#aheadMs();
   }
 
   /**
-   * Looks at the clocks. The lowest and the highest that the wall clock has been ahead count:
-   * one that was set back, before a sleep or after it, would else hide that sleep.
-   *
-   * @returns Milliseconds that the monotonic clock may have missed.
+   * Looks at the clocks, the more often the better. Whatever the wall clock has gained on the
+   * other counts as missed, and nothing that it loses makes up for it: one that is set back,
+   * before a sleep or after it, would else hide that sleep.
    */
-  missedMs(): number {
+  look(): Parting {
     const aheadMs = this.#aheadMs();
+    if (aheadMs < this.#highMs - SET_BACK_MS) {
+      this.#sumMs += this.#highMs - this.#lowMs;
+      this.#lowMs = this.#highMs = aheadMs;
+    }
+    this.#lowMs = Math.min(this.#lowMs, aheadMs);
+    this.#highMs = Math.max(this.#highMs, aheadMs);
     this.#lowestMs = Math.min(this.#lowestMs, aheadMs);
-    this.#highestMs = Math.max(this.#highestMs, aheadMs);
-    return this.#highestMs - this.#lowestMs;
+    const missedMs = this.#sumMs + this.#highMs - this.#lowMs;
+    const lostMs = this.#firstMs - this.#lowestMs;
+    return { missedMs, partedMs: Math.max(missedMs, lostMs) };
   }
 
   #aheadMs(): number {

@@ -89,8 +89,8 @@ export interface Gathered {
 }
 
 /**
- * A monotonic clock that missed more than this has slept, in milliseconds, or the wall clock was
- * set. What it missed below this makes the bounds wider.
+ * If the clocks part by more milliseconds than this, the machine has slept or one of them was
+ * set. What is missed below this makes the bounds wider.
  */
 export const SLEEP_MS = 1000;
 
@@ -128,7 +128,7 @@ export function vote(
   const { now = () => performance.now(), driftPpm = DRIFT_PPM } = options;
   const { maxRadiusMicros = MAX_RADIUS_MICROS } = options;
   const takenAt = now();
-  const missedMs = watch?.missedMs() ?? 0;
+  const { missedMs, partedMs } = watch?.look() ?? { missedMs: 0, partedMs: 0 };
   const judged = gathered.map(({ server, answers, error }) => {
     const all = answers.map((one) =>
       boundsAt(one, takenAt, driftPpm, missedMs)
@@ -157,7 +157,7 @@ export function vote(
     },
   );
   const found = findQuorum(votes, options);
-  const quorum: Quorum = missedMs <= SLEEP_MS ? found : {
+  const quorum: Quorum = partedMs <= SLEEP_MS ? found : {
     ok: false,
     reason: "suspended",
     voters: found.voters,

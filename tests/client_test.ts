@@ -997,6 +997,33 @@ Deno.test("sendRequest() derives bounds that hold if the server is honest", asyn
   }
 });
 
+Deno.test(
+  "sendRequest() counts from the first request that a reply may answer",
+  async () => {
+    // Both offers carry the one nonce, and in draft 08 nothing else of them is signed: the
+    // reply to the first one comes after the second has gone out and answers both.
+    const server = await makeServer();
+    let late: Uint8Array | undefined;
+    const seenAt: number[] = [];
+    await using asked = await scripted(async (request, say) => {
+      seenAt.push(performance.now());
+      if (late === undefined) late = await replyOf(server, request);
+      else await say(late);
+    });
+    const { rttMicros, bounds, verdict } = await query(asked.port, {
+      versions: [0x80000008],
+      nonce: bytes(32, 1),
+    });
+    const [first = 0, second = 0] = seenAt;
+    assert.equal(verdict.dialect, "draft-08");
+    assert(Number(rttMicros) / 1000 >= second - first);
+    assert.equal(
+      bounds.latestMicros,
+      verdict.midpointMicros + verdict.radiusMicros + rttMicros,
+    );
+  },
+);
+
 Deno.test("sendRequest() gives back evidence that verifies again", async () => {
   await using running = await serve(await makeServer(), {
     hostname: "127.0.0.1",

@@ -213,6 +213,25 @@ test("a system's clock that was set back hides no sleep", async (stage) => {
   assert.equal(codeOf(clock), "suspended");
 });
 
+test("naps count, whatever the system's clock is set back by in between", async (stage) => {
+  using clock = await stage.create();
+  const { truthMicros } = stage.world;
+  let sleptMicros = 0n;
+  for (const [setMs, sleepMs] of [[-2000, 2000], [-1500, 1500], [0, 1000]]) {
+    stage.wallAheadMs += setMs as number;
+    codeOf(clock);
+    stage.wallAheadMs += sleepMs as number;
+    sleptMicros += BigInt(sleepMs as number) * 1000n;
+    const { earliestMicros, latestMicros } = clock.now();
+    assert(earliestMicros <= truthMicros + sleptMicros);
+    assert(latestMicros >= truthMicros + sleptMicros);
+  }
+  stage.wallAheadMs -= 4000;
+  codeOf(clock);
+  stage.wallAheadMs += 4000;
+  assert.equal(codeOf(clock), "suspended");
+});
+
 test("a short sleep while it measures makes it no less true", async (stage) => {
   const { truthMicros } = stage.world;
   stage.meanwhile = () => {
