@@ -8,12 +8,10 @@
 import { chainNonce } from "./chain.ts";
 import { type QueryResult, sendRequest } from "./client.ts";
 import type { Transport } from "./counters.ts";
-import { DEFAULT_OFFER, dialectFor, GOOGLE_VERSION } from "./dialect.ts";
-import { NetworkError, VerificationError } from "./errors.ts";
 import type { DatagramOptions, DatagramSocket } from "./net/datagram.ts";
 import type { Lookup } from "./net/resolve.ts";
-import { nonceSizeOf } from "./request.ts";
 import { operatorOf } from "./operator.ts";
+import { reach } from "./reach.ts";
 import type { ServerAddress } from "./server_address.ts";
 import type { ListedServer } from "./server_list.ts";
 
@@ -87,55 +85,41 @@ export interface ChainedAnswer {
 }
 
 /**
- * Asks a listed server at each of its addresses until it answers.
+ * Asks a listed server in every way there is until it answers.
  *
  * @param server Whom.
  * @param options How.
  * @param previousReply The reply that the request has to be made after.
- * @throws What the last try threw, see `sendRequest()`; or the last rejection if there was one.
+ * @throws As `reach()` does, of what `sendRequest()` threw.
  */
 export async function askListed(
   server: ListedServer,
   options: AskListedOptions,
   previousReply?: Uint8Array,
 ): Promise<ChainedAnswer> {
-  const { timeout = TIMEOUT_MS, signal } = options;
-  const routes = routesTo(server, options.transport ?? "auto");
-  const tries = offersFor(server).flatMap((offer) =>
-    routes.filter(({ transport }) => !offer.udpOnly || transport !== "tcp")
-      .map((route) => ({ ...offer, ...route }))
-  );
-  const weight = tries.reduce((sum, one) => sum + one.weight, 0);
-  let failure: unknown = new NetworkError(
-    "unreachable",
-    `Cannot ask ${server.name}: none of its addresses can be used here`,
-  );
-  for (const one of tries) {
-    signal?.throwIfAborted();
-    const blind = crypto.getRandomValues(new Uint8Array(one.nonceSize));
-    const nonce = previousReply === undefined
-      ? blind
-      : chainNonce(one.dialect, previousReply, blind);
-    try {
-      const answer = await (options.ask ?? askOver(options))({
-        address: one.address,
-        transport: one.transport,
-        publicKey: server.publicKey,
-        versions: one.versions,
+  const { timeout = TIMEOUT_MS, transport = "auto", signal } = options;
+  const ask = options.ask ?? askOver(options);
+  return await reach(
+    server,
+    { transport, timeoutMs: timeout, signal },
+    async ({ address, transport, versions, dialect, nonceSize, timeoutMs }) => {
+      const blind = crypto.getRandomValues(new Uint8Array(nonceSize));
+      const nonce = previousReply === undefined
+        ? blind
+        : chainNonce(dialect, previousReply, blind);
+      const { publicKey } = server;
+      const answer = await ask({
+        address,
+        transport,
+        publicKey,
+        versions,
         nonce,
-        timeout: Math.max(1, timeout * one.weight / weight),
+        timeout: timeoutMs,
         signal,
       });
       return { answer, rand: previousReply && blind };
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      // That answers came and were bad says more than that none came elsewhere.
-      const isSilence = failure instanceof VerificationError &&
-        !(error instanceof VerificationError);
-      if (!isSilence) failure = error;
-    }
-  }
-  throw failure;
+    },
+  );
 }
 
 function askOver({ lookup, open }: AskListedOptions): AskServer {
@@ -147,58 +131,6 @@ function askOver({ lookup, open }: AskListedOptions): AskServer {
       lookup,
       open,
     });
-}
-
-/**
- * What to offer, in order. A chained nonce has the length of one version, so what cannot be
- * offered with the same length is a try of its own; Google's protocol is one where the list
- * does not say which version a server speaks.
- */
-function offersFor(server: ListedServer) {
-  const offers = [server.offer];
-  if (server.version === undefined) offers.push([GOOGLE_VERSION]);
-  return offers.map((versions, i) => {
-    const numbers = versions ?? DEFAULT_OFFER;
-    const dialect = dialectFor(numbers[0] ?? GOOGLE_VERSION, { typed: true });
-    if (dialect === undefined) throw new RangeError("Cannot offer nothing");
-    return {
-      versions,
-      dialect,
-      nonceSize: nonceSizeOf(numbers),
-      udpOnly: !dialect.framed,
-      weight: i === 0 ? 2 : 1,
-    };
-  });
-}
-
-/** Where a server can be reached, UDP first; TCP beside it unless it is listed for TCP alone. */
-function routesTo(
-  { addresses }: ListedServer,
-  wanted: "auto" | Transport,
-): { address: ServerAddress; transport: "auto" | Transport }[] {
-  const udp = addresses.filter(({ transport }) => transport === "udp");
-  const isListed = (address: ServerAddress) =>
-    udp.some(({ host, port }) =>
-      host === address.host && port === address.port
-    );
-  const tcp = addresses.filter(({ transport }) => transport === "tcp");
-  if (wanted === "tcp") {
-    // A server that answers UDP should answer TCP on the same port (section 5).
-    return unique([...tcp, ...udp])
-      .map((address) => ({ address, transport: "tcp" }));
-  }
-  return [
-    ...udp.map((address) => ({ address, transport: wanted })),
-    ...(wanted === "udp" ? [] : tcp.filter((one) => !isListed(one)))
-      .map((address) => ({ address, transport: "tcp" as const })),
-  ];
-}
-
-function unique(addresses: readonly ServerAddress[]): ServerAddress[] {
-  const seen = new Map(
-    addresses.map((one) => [`${one.host} ${one.port}`, one] as const),
-  );
-  return [...seen.values()];
 }
 
 /** Puts things into an order that nobody can foresee. */

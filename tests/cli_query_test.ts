@@ -504,14 +504,29 @@ Deno.test("query --name refuses what makes no sense", async () => {
   await fails(2, /with --name/, "query", "--name=loop", "--list", file, "host");
   await fails(2, /without --name$/, "query", "host", "--list", file);
   await fails(
-    2,
-    /^the list has no TCP address for Loopback-1$/,
+    3,
+    /^cannot reach 127\.0\.0\.1:9: connection refused$/,
     "query",
     "--name=loop",
     "--list",
     file,
     "--transport=tcp",
   );
+});
+
+Deno.test("query --name reaches a server over TCP that is listed for UDP alone", async () => {
+  await using there = await folder();
+  await using server = await target();
+  const file = there.in("list.json");
+  await writeList(file, server);
+  const list = JSON.parse(await Deno.readTextFile(file));
+  assert.deepEqual(
+    list.servers[0].addresses.map((one: { protocol: string }) => one.protocol),
+    ["udp"],
+  );
+  const words = ["query", "--name=loop", "--list", file, "--transport=tcp"];
+  const { out } = await run(...words);
+  assert.match(out.at(-1) ?? "", /over TCP/);
 });
 
 Deno.test("query --name -v says which entries are of no use", async () => {

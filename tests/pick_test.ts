@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chainNonce } from "../lib/chain.ts";
-import { DIALECTS, GOOGLE_VERSION } from "../lib/dialect.ts";
+import { DIALECTS, GOOGLE_VERSION, offerFor } from "../lib/dialect.ts";
 import { NetworkError, VerificationError } from "../lib/errors.ts";
 import {
   askListed,
@@ -52,16 +52,22 @@ function at(
   return { transport, host, port };
 }
 
-/** The routes tried, when nothing answers. */
+/** The routes tried with the usual offer, when nothing answers. */
 async function routes(
   addresses: readonly ServerAddress[],
   transport?: "auto" | "udp" | "tcp",
-  version: number | undefined = 1,
-  offer: readonly number[] | undefined = undefined,
+): Promise<string[]> {
+  const tried = await attempts({ addresses }, transport);
+  return tried.filter((one) => !one.endsWith(`${GOOGLE_VERSION}`));
+}
+
+/** All that is tried, when nothing answers. */
+async function attempts(
+  more: Partial<ListedServer>,
+  transport?: "auto" | "udp" | "tcp",
 ): Promise<string[]> {
   const { ask, asked } = recorder(() => false);
-  const server = listed(0, { addresses, version, offer });
-  await assert.rejects(askListed(server, { ask, transport }));
+  await assert.rejects(askListed(listed(0, more), { ask, transport }));
   return asked.map(({ address, transport, versions }) =>
     `${transport} ${address.host}:${address.port}${
       versions ? ` ${versions.join()}` : ""
@@ -158,7 +164,7 @@ Deno.test(
 );
 
 Deno.test(
-  "askListed() tries Google's protocol where the list does not say which is spoken",
+  "askListed() tries Google's protocol when nothing else is answered",
   none,
   async () => {
     const { ask, asked } = recorder(({ nonce }) => nonce.length === 64);
@@ -180,15 +186,30 @@ Deno.test(
 );
 
 Deno.test(
-  "askListed() asks for nothing but what the list says where it says so",
+  "askListed() begins with what the list says and lets it rule nothing out",
   none,
   async () => {
-    const udp = [at("udp", "a")];
-    assert.deepEqual(await routes(udp, "auto", 1, [1]), ["auto a:2002 1"]);
-    assert.deepEqual(
-      await routes(udp, "auto", GOOGLE_VERSION, [GOOGLE_VERSION]),
-      [`auto a:2002 ${GOOGLE_VERSION}`],
-    );
+    const addresses = [at("udp", "a")];
+    const google = `auto a:2002 ${GOOGLE_VERSION}`;
+    const tried = (offer: readonly number[]) => attempts({ addresses, offer });
+    assert.deepEqual(await tried([1]), [
+      "auto a:2002 1",
+      "auto a:2002",
+      google,
+    ]);
+    assert.deepEqual(await tried([GOOGLE_VERSION]), [google, "auto a:2002"]);
+    const { code } = DIALECTS["draft-03"];
+    assert.deepEqual(await tried([code]), [
+      `auto a:2002 ${code}`,
+      "auto a:2002",
+      google,
+    ]);
+    // What has the usual versions in it is not followed by them.
+    const company = offerFor(0x80000009) as readonly number[];
+    assert.deepEqual(await tried(company), [
+      `auto a:2002 ${company.join()}`,
+      google,
+    ]);
   },
 );
 

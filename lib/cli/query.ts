@@ -6,16 +6,18 @@
 
 import {
   type QueryResult,
+  type RequestOptions,
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,
 } from "../client.ts";
 import { DIALECTS, formatVersion } from "../dialect.ts";
+import { type Attempt, reach } from "../reach.ts";
+import type { ListedServer } from "../server_list.ts";
 import { formatTime } from "../timestamp.ts";
 import type { Transport } from "../counters.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
 import { loadList, pickServer } from "./list_source.ts";
-import { type Endpoint, endpointsOf, tryEach } from "./listed_query.ts";
 import {
   formatMillis,
   formatSeconds,
@@ -44,14 +46,16 @@ export interface QueryOptions {
 /** Names the output's form. */
 export const QUERY_SCHEMA = "roughly/query/1";
 
-/** Whom to ask, and for what. */
+/** Whom to ask: a server of a list, or what the words say. */
 interface Asked {
-  readonly name: string | undefined;
-  readonly endpoints: readonly [Endpoint, ...Endpoint[]];
+  readonly listed: ListedServer | undefined;
+  readonly host: string;
+  readonly port: number;
   readonly publicKey: Uint8Array | undefined;
-  /** What to offer first. */
-  readonly versions?: readonly number[] | undefined;
 }
+
+/** Where and how one request goes. */
+type Endpoint = Pick<RequestOptions, "host" | "port" | "transport">;
 
 /** Runs the command. */
 export async function query(
@@ -60,19 +64,16 @@ export async function query(
   output: Output,
 ): Promise<number> {
   const asked = await whomToAsk(words, options, output);
-  const { endpoints, publicKey, versions } = asked;
-  const timeout = options.timeout * 1000;
-  const offer = options.offer
-    ? { ...toOffer(options.offer), fallback: false }
-    : { versions };
   if (options.transport === "tcp" && options.offer?.some(isUdpOnly)) {
     throw new UsageError("cannot ask google's protocol over TCP: it has none");
   }
+  const { publicKey } = asked;
   if (options.veryDangerouslyDisableVerification) {
-    return await tryEach(endpoints, timeout, (endpoint, timeout) => {
-      const request = { ...endpoint, ...offer, timeout, publicKey };
-      return queryUnverified(request, options, output);
-    });
+    return await send(
+      asked,
+      options,
+      (request) => queryUnverified({ ...request, publicKey }, options, output),
+    );
   }
   if (publicKey === undefined) {
     throw new UsageError(
@@ -80,23 +81,20 @@ export async function query(
       "add the server's long-term public key as the last word",
     );
   }
-  const { endpoint, result } = await tryEach(
-    endpoints,
-    timeout,
-    async (endpoint, timeout) => {
-      const { host, port } = endpoint;
-      output.progress(`asking ${printable(host)} port ${port} ...`);
-      try {
-        const request = { ...endpoint, ...offer, timeout, publicKey };
-        return { endpoint, result: await sendRequest(request) };
-      } finally {
-        output.progress("");
-      }
-    },
-  );
+  const { endpoint, result } = await send(asked, options, async (request) => {
+    const { host, port, transport } = request;
+    output.progress(`asking ${printable(host)} port ${port} ...`);
+    try {
+      const result = await sendRequest({ ...request, publicKey });
+      return { endpoint: { host, port, transport }, result };
+    } finally {
+      output.progress("");
+    }
+  });
   const localMicros = localClock(result.receivedAt);
   if (options.json) {
-    printResult(output, { ...endpoint, name: asked.name }, result, localMicros);
+    const name = asked.listed?.name;
+    printResult(output, { ...endpoint, name }, result, localMicros);
   } else {
     for (const line of describe(result, options.terse, localMicros)) {
       output.out(line);
@@ -105,12 +103,39 @@ export async function query(
   return EXIT.ok;
 }
 
+/** Sends one request to a target, or one in each way to a listed server until one succeeds. */
+async function send<T>(
+  { listed, host, port }: Asked,
+  { transport, ...options }: QueryOptions,
+  ask: (request: RequestOptions) => Promise<T>,
+): Promise<T> {
+  const timeout = options.timeout * 1000;
+  const wanted = options.offer && toOffer(options.offer);
+  if (listed === undefined) {
+    const offer = wanted && { ...wanted, fallback: false };
+    return await ask({ host, port, transport, timeout, ...offer });
+  }
+  const how = { transport, timeoutMs: timeout, versions: wanted?.versions };
+  return await reach(
+    listed,
+    how,
+    (attempt) =>
+      ask({ ...toRequest(attempt), ...wanted, fallback: wanted === undefined }),
+  );
+}
+
+function toRequest({ address, transport, versions, ...more }: Attempt) {
+  const { host, port } = address;
+  const nonce = crypto.getRandomValues(new Uint8Array(more.nonceSize));
+  return { host, port, transport, versions, nonce, timeout: more.timeoutMs };
+}
+
 async function whomToAsk(
   words: readonly string[],
   options: QueryOptions,
   output: Output,
 ): Promise<Asked> {
-  const { name, list: path, transport, verbose } = options;
+  const { name, list: path, verbose } = options;
   if (name === undefined) {
     if (path !== undefined) {
       throw new UsageError("cannot use --list without --name");
@@ -121,8 +146,7 @@ async function whomToAsk(
         "see 'roughly query --help'",
       );
     }
-    const { host, port, publicKey } = parseTarget(words);
-    return { name, endpoints: [{ host, port, transport }], publicKey };
+    return { listed: undefined, ...parseTarget(words) };
   }
   if (words.length > 0) {
     throw new UsageError(
@@ -130,13 +154,8 @@ async function whomToAsk(
     );
   }
   const list = await loadList(path, { output, verbose });
-  const server = pickServer(list, name);
-  return {
-    name: server.name,
-    endpoints: endpointsOf(server, transport),
-    publicKey: server.publicKey,
-    versions: server.offer,
-  };
+  const listed = pickServer(list, name);
+  return { listed, host: "", port: 0, publicKey: listed.publicKey };
 }
 
 function isUdpOnly({ dialects }: NamedVersion): boolean {
