@@ -20,7 +20,7 @@ import {
 } from "./compare.ts";
 import { honestExchanges, Keys } from "./honest.ts";
 import { type Case, isForgery, mutate } from "./mutate.ts";
-import { NoPython, PythonVerifier } from "./python.ts";
+import { type Answer, NoPython, PythonVerifier } from "./python.ts";
 
 const DEFAULT_COUNT = 100_000;
 const CHUNK = 500;
@@ -56,6 +56,17 @@ export async function differential(
   return comparison;
 }
 
+/** How many differences there are of which kind: what TypeScript says, what Python does. */
+function kindsOf({ differences }: Comparison): Record<string, number> {
+  const word = (answer: Answer) => answer.ok ? answer.dialect : answer.reason;
+  const kinds: Record<string, number> = {};
+  for (const { typescript, python } of differences) {
+    const kind = `${word(typescript)} / ${word(python)}`;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
+
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= 0xffffffff) return value;
@@ -82,6 +93,7 @@ async function main(): Promise<void> {
     console.error(JSON.stringify({
       accepted: comparison.acceptedByDialect,
       rejected: comparison.rejectedByReason,
+      differences: kindsOf(comparison),
     }));
     console.log(
       `${cases} exchanges, seed ${chosen}: accepted by both ${accepted}, ` +

@@ -92,6 +92,12 @@ function mixedKey(
   return { key, sign };
 }
 
+function keyOf({ publicKey, entries }: Parts, role: Role): Uint8Array {
+  return role === "delegation"
+    ? publicKey
+    : valueIn(entries.dele, TAG.PUBK) as Uint8Array;
+}
+
 /** Replaces the long-term key or the online key, and how it signs. */
 function replaceKey(
   parts: Parts,
@@ -147,20 +153,30 @@ export const FORGERIES: Edits = {
     changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
     return changed;
   }),
+  // kA is 0 for some k or for all, so that S B = R is all that such a key asks for.
   "key of small order": (parts, { dice }) => {
-    // S = 0 and R = -kA hold for any message to whoever lets such keys pass.
-    const sign: Sign = () =>
-      Promise.resolve(joined(dice.pick(SMALL_ORDER), new Uint8Array(32)));
+    const r = numberOf(dice.bytes(31)) + 1n;
+    const signature = dice.chance(0.7)
+      ? joined(Point.BASE.multiply(r).toBytes(), littleEndian(r))
+      : joined(dice.pick(SMALL_ORDER), new Uint8Array(32));
+    const sign: Sign = () => Promise.resolve(signature);
     replaceKey(parts, role(dice), dice.pick(SMALL_ORDER), sign);
   },
   "key of mixed order": (parts, { dice, keys }) => {
     const chosen = role(dice);
-    const own = chosen === "delegation"
-      ? parts.publicKey
-      : valueIn(parts.entries.dele, TAG.PUBK);
-    const seed = own && keys.seedOf(own);
-    if (seed === undefined) return;
-    const { key, sign } = mixedKey(seed, dice);
+    const { key, sign } = mixedKey(keys.seedOf(keyOf(parts, chosen)), dice);
+    replaceKey(parts, chosen, key, sign);
+  },
+  // Holds exactly where R is neutral, for who forgets to look at R.
+  "signature by the key with R of small order": (parts, { dice, keys }) => {
+    const chosen = role(dice);
+    const key = keyOf(parts, chosen);
+    const scalar = scalarOf(keys.seedOf(key));
+    const R = dice.chance(0.5) ? Point.ZERO.toBytes() : dice.pick(SMALL_ORDER);
+    const sign: Sign = (message) => {
+      const k = numberOf(sha512(R, key, message)) % L;
+      return Promise.resolve(joined(R, littleEndian(k * scalar % L)));
+    };
     replaceKey(parts, chosen, key, sign);
   },
   "key in a long encoding": (parts, { dice }) => {

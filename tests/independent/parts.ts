@@ -35,6 +35,11 @@ export interface Parts {
   entries: Record<PartName, Entry[]>;
   /** Parts whose tags keep the order they have been given; the others are sorted. */
   readonly unsorted: Set<PartName>;
+  /** Offsets that are written wrong: by how much, and of which tag. */
+  readonly shifted: Map<
+    PartName,
+    { readonly tag: number; readonly by: number }
+  >;
   framed: { request: boolean; reply: boolean };
   publicKey: Uint8Array;
   contexts: { delegation: string; response: string };
@@ -68,6 +73,7 @@ export function takeApart(honest: Honest, keys: Keys): Parts {
       dele,
     },
     unsorted: new Set(),
+    shifted: new Map(),
     framed: { request: isFramed(request), reply: isFramed(response) },
     publicKey,
     contexts: contextsOf(honest.dialect),
@@ -85,10 +91,19 @@ function refresh(entries: Entry[], tag: number, value: Uint8Array): Entry[] {
 }
 
 function encode(parts: Parts, name: PartName): Uint8Array {
-  const entries = parts.entries[name];
-  return encodeLoosely(
-    parts.unsorted.has(name) ? entries : [...entries].sort(([a], [b]) => a - b),
-  );
+  const given = parts.entries[name];
+  const entries = parts.unsorted.has(name)
+    ? given
+    : [...given].sort(([a], [b]) => a - b);
+  const message = encodeLoosely(entries);
+  const shift = parts.shifted.get(name);
+  const at = entries.findIndex(([tag]) => tag === shift?.tag);
+  // The first tag has no offset; those of the others follow the count.
+  if (shift !== undefined && at > 0) {
+    const view = new DataView(message.buffer);
+    view.setUint32(4 * at, view.getUint32(4 * at, true) + shift.by, true);
+  }
+  return message;
 }
 
 /** The hashes from the runtime, not from the library under test. */

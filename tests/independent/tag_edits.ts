@@ -60,6 +60,15 @@ export const TAG_EDITS: Edits = {
     const value = dice.bytes(dice.pick([0, 4, 8, 32, 64]));
     entries[name] = put(entries[name], tag, value);
   },
+  // Between two tags that nobody reads, so that only the layout can be what is wrong.
+  "shift an offset": ({ entries, shifted }, { dice }) => {
+    const name = dice.pick(PART_NAMES);
+    const [before, tag] = [0x58585801, 0x58585802];
+    entries[name] = put(entries[name], before, dice.bytes(8));
+    entries[name] = put(entries[name], tag, dice.bytes(8));
+    const by = dice.pick([-12, -8, -4, -2, -1, 1, 2, 4, 8, 12]);
+    shifted.set(name, { tag, by });
+  },
   "many tags": ({ entries }, { dice }) => {
     const name = dice.pick(PART_NAMES);
     const target = 63 + dice.int(4);
