@@ -463,7 +463,8 @@ function* strangeRs(): Generator<EdgeCase> {
     const no = { message, publicKey, valid: false, tempting: true };
     yield { ...no, name: `R with small point ${i}`, signature };
   }
-  // R of small order, from a signer who chose the nonce 0. The equation holds for one.
+  // R of small order, from a signer who chose the nonce 0. The equation holds for one, and
+  // platforms differ on whether that counts, so none is accepted.
   for (const { name, bytes } of smallEncodings()) {
     const s = answer(0n, challenge(bytes, publicKey, message));
     yield {
@@ -471,7 +472,7 @@ function* strangeRs(): Generator<EdgeCase> {
       signature: concat(bytes, s),
       message,
       publicKey,
-      valid: equal(bytes, encode(1n)),
+      valid: false,
       tempting: true,
     };
   }
@@ -565,9 +566,11 @@ Deno.test({
 function isWellFormed(signature: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== 64 || publicKey.length !== 32) return false;
   const y = (bytes: Uint8Array) => decode(bytes) & ~SIGN_BIT;
-  return y(signature.subarray(0, 32)) < P && y(publicKey) < P &&
-    decode(signature.subarray(32)) < L &&
-    !SMALL.some((point) => decode(point.toBytes()) % SIGN_BIT === y(publicKey));
+  const isSmall = (bytes: Uint8Array) =>
+    SMALL.some((point) => decode(point.toBytes()) % SIGN_BIT === y(bytes));
+  const r = signature.subarray(0, 32);
+  return y(r) < P && y(publicKey) < P && decode(signature.subarray(32)) < L &&
+    !isSmall(r) && !isSmall(publicKey);
 }
 
 Deno.test({

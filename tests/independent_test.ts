@@ -13,7 +13,6 @@ import * as vectors from "./_vectors.ts";
 import {
   compare,
   type Comparison,
-  type Difference,
   emptyComparison,
   type Verify,
 } from "./independent/compare.ts";
@@ -51,16 +50,6 @@ function withPython(name: string): { name: string; ignore: boolean } {
   };
 }
 
-/**
- * The one difference that is known: lib/crypto.ts lets R be the neutral point, from a signer
- * whose nonce is 0. Only the key's owner can sign so, but platforms disagree about it (Web
- * Cryptography refuses such an R). Drop this when lib/ refuses it everywhere.
- */
-function isNeutralR({ mutation, typescript, python }: Difference): boolean {
-  return mutation.includes("signature by the key with R of small order") &&
-    typescript.ok && !python.ok && python.reason.startsWith("signature of");
-}
-
 /** Fails with the whole evidence of the first disagreements. */
 function assertAgreed({ differences }: Comparison): void {
   assert.deepEqual(differences.slice(0, 5), []);
@@ -86,14 +75,9 @@ Deno.test({
   ...withPython("two verifiers agree on mutated exchanges of every dialect"),
   fn: async () => {
     const comparison = await differential(CASES, SEED);
-    const { accepted, rejected, acceptedByDialect, differences } = comparison;
-    const known = differences.filter(isNeutralR);
-    assertAgreed({
-      ...comparison,
-      differences: differences.filter((found) => !isNeutralR(found)),
-    });
-    assert(known.length > 0, "the known difference is gone: expect none");
-    assert.equal(accepted + rejected + known.length, CASES);
+    const { accepted, rejected, acceptedByDialect } = comparison;
+    assertAgreed(comparison);
+    assert.equal(accepted + rejected, CASES);
     // Were all rejected, or all for one reason, then agreeing would be no art.
     assert(accepted > CASES / 5, `only ${accepted} accepted`);
     assert(rejected > CASES / 5, `only ${rejected} rejected`);

@@ -11,7 +11,7 @@ import { seeded } from "../lib/chance.ts";
 import type { DialectId } from "../lib/dialect.ts";
 import { VerificationError } from "../lib/errors.ts";
 import { measure, queryServers } from "../lib/measure.ts";
-import { type ServerOutcome } from "../lib/vote.ts";
+import type { ServerOutcome } from "../lib/vote.ts";
 import { SECOND } from "./_fixtures.ts";
 import {
   assertJust,

@@ -9,7 +9,7 @@ import { type RunningChaos, serveChaos } from "../lib/chaos_serve.ts";
 import { sendRequest } from "../lib/client.ts";
 import { REQUEST_BYTES } from "../lib/request.ts";
 import { measure, type Measurement } from "../lib/measure.ts";
-import { type ServerStatus } from "../lib/vote.ts";
+import type { ServerStatus } from "../lib/vote.ts";
 import type { AskServer } from "../lib/pick.ts";
 import type { ListedServer } from "../lib/server_list.ts";
 import type { Peer } from "../lib/net/datagram.ts";
