@@ -7,6 +7,7 @@
 import { open } from "node:fs/promises";
 import { bundledList } from "./bundled_list.ts";
 import { NetworkError, WireError } from "./errors.ts";
+import { getHttps } from "./https_get.ts";
 import { isPermissionError } from "./net/resolve.ts";
 import { MAX_REPORT_CHARS } from "./report.ts";
 import {
@@ -20,7 +21,8 @@ export interface LoadEcosystemOptions {
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Fetches HTTPS URLs.
+   * Fetches HTTPS URLs. Is asked not to follow redirects (`redirect: "manual"`): each is
+   * looked at first, and followed only to HTTPS.
    *
    * @default {globalThis.fetch}
    */
@@ -101,20 +103,17 @@ async function fetchText(
 ): Promise<string> {
   const patience = AbortSignal.timeout(FETCH_TIMEOUT_MS);
   try {
-    const response = await fetch(url, {
+    const answer = await getHttps(url, fetch, {
       headers: {
         accept: "application/roughtime-server+json, application/json;q=0.9",
       },
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     });
-    const { ok, status, body, redirected } = response;
-    const astray = redirected && !/^https:/i.test(response.url);
-    if (!ok || body === null || astray) {
+    if (!answer.ok) throw unfetched(url, answer.why);
+    const { ok, status, body } = answer.response;
+    if (!ok || body === null) {
       await body?.cancel();
-      throw unfetched(
-        url,
-        astray ? "it leads away from HTTPS" : `the answer is ${status}`,
-      );
+      throw unfetched(url, `the answer is ${status}`);
     }
     return await readBounded(body);
   } catch (error) {
