@@ -4,11 +4,11 @@
  * @module
  */
 
-import { open } from "node:fs/promises";
 import { bundledList } from "./bundled_list.ts";
 import { NetworkError, WireError } from "./errors.ts";
 import { getHttps } from "./https_get.ts";
 import { isPermissionError } from "./net/resolve.ts";
+import { openFile, readChunks, type ReadChunksOptions } from "./open_file.ts";
 import { MAX_REPORT_CHARS } from "./report.ts";
 import {
   MAX_LIST_LENGTH,
@@ -71,8 +71,10 @@ export async function readListText(
     : /^(https?|file):\/\//i.test(source) && URL.canParse(source)
     ? new URL(source)
     : undefined;
-  if (url === undefined) return await readFile(source);
-  if (url.protocol === "file:") return await readFile(url);
+  const { signal } = options;
+  if (url === undefined || url.protocol === "file:") {
+    return await readFile(url ?? source, "list", { signal });
+  }
   // RFC 10049, section 8.3: the scheme must be HTTPS.
   if (url.protocol === "https:") return await fetchText(url, options);
   throw new WireError(
@@ -81,17 +83,18 @@ export async function readListText(
   );
 }
 
-/** Reads a file with a list or a report; throws the system's error. */
+/**
+ * Reads a file with a list or a report; a pipe will do as long as somebody writes to it.
+ * Throws as `readChunks()` and {@linkcode readBounded} do.
+ */
 export async function readFile(
   path: string | URL,
   code?: "list" | "report",
+  options?: ReadChunksOptions,
 ): Promise<string> {
-  const file = await open(path, "r");
+  const file = await openFile(path, { followLinks: true });
   try {
-    return await readBounded(
-      file.createReadStream({ autoClose: false }),
-      code,
-    );
+    return await readBounded(readChunks(file, options), code);
   } finally {
     await file.close();
   }
