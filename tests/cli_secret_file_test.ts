@@ -272,7 +272,8 @@ Deno.test("keygen on a full disk fails and leaves nothing behind", {
 
 Deno.test(
   "readSecret() waits for nothing, whatever a look before the opening said",
-  UNIX,
+  // Deno before 2.5 cannot open without waiting: there the look is all there is.
+  { ignore: UNIX.ignore || /^2\.[0-4]\./.test(Deno.version.deno) },
   async () => {
     await using there = await folder();
     const [file, pipe] = [there.in("file"), there.in("pipe")];
@@ -287,10 +288,7 @@ Deno.test(
     }, 10_000);
     try {
       // The moment after the look, the file is no file any more.
-      Deno.lstat = async (path) => {
-        const seen = await lstat(path === pipe ? file : path);
-        return seen;
-      };
+      Deno.lstat = (path) => lstat(path === pipe ? file : path);
       await unreadable(pipe, /is not a file$/);
       assert.equal(opened, false, "it waited");
     } finally {
