@@ -6,6 +6,7 @@
 
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat } from "node:fs/promises";
+import { hashOf } from "../crypto.ts";
 import { ServerError } from "../errors.ts";
 import { openFile } from "../open_file.ts";
 import { UsageError } from "./exit_code.ts";
@@ -85,10 +86,7 @@ export class SecretFile implements AsyncDisposable {
   async read(
     isSecret: (text: string) => boolean = () => true,
   ): Promise<string> {
-    if (this.#size > MAX_BYTES) {
-      throw new UsageError(`${this.#path} is too long`);
-    }
-    const text = await this.#text();
+    const text = await this.#use((bytes) => new TextDecoder().decode(bytes));
     // Windows has no mode; there the folder's rights must do.
     const isOpen = Deno.build.os !== "windows" && (this.#mode & 0o077) !== 0;
     if (isOpen && isSecret(text)) {
@@ -100,22 +98,33 @@ export class SecretFile implements AsyncDisposable {
     return text;
   }
 
-  async #text(): Promise<string> {
+  /**
+   * Reads what stands for the content without telling it.
+   *
+   * @throws As {@linkcode SecretFile.read} does, whoever may read it.
+   */
+  digest(): Promise<string> {
+    return this.#use((bytes) => hashOf("sha512")(bytes).join());
+  }
+
+  async #use<T>(action: (bytes: Uint8Array) => T): Promise<T> {
+    if (this.#size > MAX_BYTES) {
+      throw new UsageError(`${this.#path} is too long`);
+    }
     const bytes = new Uint8Array(this.#size);
     try {
       let length = 0;
       while (length < bytes.length) {
-        const rest = bytes.length - length;
         const { bytesRead } = await this.#handle.read(
           bytes,
           length,
-          rest,
+          bytes.length - length,
           length,
         );
         if (bytesRead === 0) break;
         length += bytesRead;
       }
-      return new TextDecoder().decode(bytes.subarray(0, length));
+      return action(bytes.subarray(0, length));
     } catch (cause) {
       throw unreadable(this.#path, cause);
     } finally {
