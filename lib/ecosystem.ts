@@ -4,10 +4,11 @@
  * @module
  */
 
-import { open } from "node:fs/promises";
 import { bundledList } from "./bundled_list.ts";
 import { NetworkError, WireError } from "./errors.ts";
+import { getHttps } from "./https_get.ts";
 import { isPermissionError } from "./net/resolve.ts";
+import { openFile, readChunks, type ReadChunksOptions } from "./open_file.ts";
 import { MAX_REPORT_CHARS } from "./report.ts";
 import {
   MAX_LIST_LENGTH,
@@ -20,7 +21,8 @@ export interface LoadEcosystemOptions {
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Fetches HTTPS URLs.
+   * Fetches HTTPS URLs. Is asked not to follow redirects (`redirect: "manual"`): each is
+   * looked at first, and followed only to HTTPS.
    *
    * @default {globalThis.fetch}
    */
@@ -69,8 +71,10 @@ export async function readListText(
     : /^(https?|file):\/\//i.test(source) && URL.canParse(source)
     ? new URL(source)
     : undefined;
-  if (url === undefined) return await readFile(source);
-  if (url.protocol === "file:") return await readFile(url);
+  const { signal } = options;
+  if (url === undefined || url.protocol === "file:") {
+    return await readFile(url ?? source, "list", { signal });
+  }
   // RFC 10049, section 8.3: the scheme must be HTTPS.
   if (url.protocol === "https:") return await fetchText(url, options);
   throw new WireError(
@@ -79,17 +83,18 @@ export async function readListText(
   );
 }
 
-/** Reads a file with a list or a report; throws the system's error. */
+/**
+ * Reads a file with a list or a report; a pipe will do as long as somebody writes to it.
+ * Throws as `readChunks()` and {@linkcode readBounded} do.
+ */
 export async function readFile(
   path: string | URL,
   code?: "list" | "report",
+  options?: ReadChunksOptions,
 ): Promise<string> {
-  const file = await open(path, "r");
+  const file = await openFile(path, { followLinks: true });
   try {
-    return await readBounded(
-      file.createReadStream({ autoClose: false }),
-      code,
-    );
+    return await readBounded(readChunks(file, options), code);
   } finally {
     await file.close();
   }
@@ -101,20 +106,17 @@ async function fetchText(
 ): Promise<string> {
   const patience = AbortSignal.timeout(FETCH_TIMEOUT_MS);
   try {
-    const response = await fetch(url, {
+    const answer = await getHttps(url, fetch, {
       headers: {
         accept: "application/roughtime-server+json, application/json;q=0.9",
       },
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     });
-    const { ok, status, body, redirected } = response;
-    const astray = redirected && !/^https:/i.test(response.url);
-    if (!ok || body === null || astray) {
+    if (!answer.ok) throw unfetched(url, answer.why);
+    const { ok, status, body } = answer.response;
+    if (!ok || body === null) {
       await body?.cancel();
-      throw unfetched(
-        url,
-        astray ? "it leads away from HTTPS" : `the answer is ${status}`,
-      );
+      throw unfetched(url, `the answer is ${status}`);
     }
     return await readBounded(body);
   } catch (error) {

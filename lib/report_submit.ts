@@ -8,6 +8,7 @@ import { NetworkError, WireError } from "./errors.ts";
 import { isPermissionError } from "./net/resolve.ts";
 import { malfeasanceReport, type Report } from "./report.ts";
 import { explainFault, judgeReport } from "./report_verdict.ts";
+import { retryAfterMs } from "./retry_after.ts";
 
 /** What a report is sent as. */
 export const REPORT_MEDIA_TYPE = "application/roughtime-malfeasance+json";
@@ -24,7 +25,12 @@ export interface SubmitOptions {
   readonly wait?:
     | ((milliseconds: number, signal?: AbortSignal) => Promise<void>)
     | undefined;
-  /** Told why a try failed and how long the next one is away, in milliseconds. */
+  /** The local clock in milliseconds since 1970; for tests. */
+  readonly now?: (() => number) | undefined;
+  /**
+   * Told why a try failed and how long the next one is away, in milliseconds: longer than
+   * the RFC says if the collector asks for that.
+   */
   readonly onRetry?: ((why: string, delayMs: number) => void) | undefined;
 }
 
@@ -34,12 +40,20 @@ export interface Submitted {
   readonly ok: boolean;
   /** HTTP status. */
   readonly status: number;
+  /**
+   * When a collector that did not take it wants it to be tried again, by the local clock.
+   * If that is more than 5 minutes away, it is not waited for here.
+   */
+  readonly retryAt?: Date;
 }
 
 /** First wait, growth and limit that the RFC recommends. */
 const FIRST_MS = 10_000;
 const GROWTH = 1.5;
 const LONGEST_MS = 86_400_000;
+
+/** A collector that asks for more patience than that gets the report another time. */
+const PATIENCE_MS = 300_000;
 
 /** How long one try may take. */
 const TRY_MS = 30_000;
@@ -81,14 +95,19 @@ export async function submitReport(
   const { tries = 5, signal, wait = sleep } = options;
   for (let n = 1;; n++) {
     const result = await post(target, body, options);
-    const isFinal = "status" in result &&
-      result.status !== 429 && result.status < 500;
-    if ("status" in result && (isFinal || n >= tries)) return result;
-    if ("error" in result && n >= tries) throw result.error;
     const backoff = Math.min(FIRST_MS * GROWTH ** (n - 1), LONGEST_MS);
-    const delayMs = Math.max(backoff, "status" in result ? result.retryMs : 0);
+    const asked = "answer" in result ? result.retryMs : 0;
+    if ("answer" in result) {
+      const { status } = result.answer;
+      const isFinal = status !== 429 && status < 500;
+      const isTooLong = asked > Math.max(backoff, PATIENCE_MS);
+      if (isFinal || isTooLong || n >= tries) return result.answer;
+    } else if (n >= tries) throw result.error;
+    const delayMs = Math.max(backoff, asked);
     options.onRetry?.(
-      "status" in result ? `HTTP ${result.status}` : result.error.message,
+      "answer" in result
+        ? `HTTP ${result.answer.status}`
+        : result.error.message,
       delayMs,
     );
     await wait(delayMs, signal);
@@ -99,8 +118,8 @@ export async function submitReport(
 async function post(
   url: URL,
   body: string,
-  { signal, fetch = globalThis.fetch }: SubmitOptions,
-): Promise<(Submitted & { retryMs: number }) | { error: NetworkError }> {
+  { signal, fetch = globalThis.fetch, now = Date.now }: SubmitOptions,
+): Promise<{ answer: Submitted; retryMs: number } | { error: NetworkError }> {
   const limit = AbortSignal.timeout(TRY_MS);
   try {
     const response = await fetch(url, {
@@ -112,9 +131,13 @@ async function post(
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     await response.body?.cancel();
-    const seconds = Number(response.headers.get("retry-after") ?? 0);
-    const retryMs = seconds > 0 ? Math.min(seconds * 1000, LONGEST_MS) : 0;
-    return { ok: response.ok, status: response.status, retryMs };
+    const { ok, status, headers } = response;
+    const nowMs = now();
+    const retryMs = ok ? undefined : retryAfterMs(headers, nowMs);
+    const answer = retryMs === undefined
+      ? { ok, status }
+      : { ok, status, retryAt: new Date(nowMs + retryMs) };
+    return { answer, retryMs: retryMs ?? 0 };
   } catch (cause) {
     signal?.throwIfAborted();
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -61,6 +61,7 @@ async function heed(order: Exclude<Order, { kind: "start" }>): Promise<void> {
       return await (await created.promise).replaceKeys({ delegated });
     }
     case "report":
+      await created.promise; // before, there is nothing to report
       asked = order.number;
       return report();
     case "stop":
@@ -107,6 +108,8 @@ async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
       slots: Math.min(order.maxBatch, SLOTS),
     },
   });
+  // Packets are taken before the waker is looked at: the first would get the old keys.
+  await allHeeded(order.orders);
   scope.postMessage({ kind: "ready" });
   await loop(server, ring, slots, order.orders);
   ring.close();
@@ -129,7 +132,7 @@ async function loop(
       }
       if (unreported && performance.now() - reportedAt >= REPORT_MS) report();
       // An order is announced by the waker, and comes in a turn of the event loop.
-      while (count === 0 && heeded < Atomics.load(orders, 0)) await turn();
+      if (count === 0) await allHeeded(orders);
       faults = 0;
     } catch (error) {
       if (++faults >= MAX_FAULTS) throw error;
@@ -170,6 +173,11 @@ async function answer(
     udp.dropped.write += queued - sent;
     udp.dropped.internal += count - dropped - queued;
   }
+}
+
+/** Lets come what has been announced. */
+async function allHeeded(orders: Int32Array): Promise<void> {
+  while (heeded < Atomics.load(orders, 0)) await turn();
 }
 
 function turn(): Promise<void> {

@@ -1,6 +1,8 @@
 // deno-lint-ignore-file no-console
 // Run by Node and Bun from a folder that holds the sources and their dependencies.
 import { DIALECTS, sendRequest } from "../mod.ts";
+import { createServer } from "node:http";
+import { getHttps } from "../lib/https_get.ts";
 import { serve, Server } from "../server.ts";
 
 const server = await Server.create({ greaseProbability: 0 });
@@ -33,4 +35,19 @@ for (
   if (code !== expected) throw error;
 }
 await running.shutdown();
+
+// A redirect is shown, not followed: here it leads from (made-up) HTTPS to HTTP.
+const web = createServer((_, reply) => {
+  reply.writeHead(302, { location: `http://127.0.0.1:${web.address().port}/` });
+  reply.end("moved");
+});
+await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
+const answer = await getHttps(
+  new URL("https://there.example/"),
+  (_, init) => fetch(`http://127.0.0.1:${web.address().port}/`, init),
+  {},
+);
+if (answer.why !== "it leads away from HTTPS") throw new Error(answer.why);
+web.closeAllConnections();
+web.close();
 console.log("fine");

@@ -213,4 +213,18 @@ test("messageOf() and systemMessage() keep to what people read", () => {
     "No such file",
   );
   assert.equal(systemMessage(new Error("Requires access")), "Requires access");
+  for (
+    const [text, says] of [
+      ["EACCES: permission denied, open 'a, open 'b''", "Permission denied"],
+      [
+        "EISDIR: illegal operation on a directory, read",
+        /^Illegal .* directory$/,
+      ],
+      ["E: no, open 'x'", "E: no, open 'x'"],
+    ] as const
+  ) {
+    const said = systemMessage(new Error(text));
+    if (typeof says === "string") assert.equal(said, says);
+    else assert.match(said, says);
+  }
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { open } from "node:fs/promises";
 import { type KeyOptions, loadKeys } from "../lib/cli/key_source.ts";
 import { windowState } from "../lib/certificate.ts";
 import { KeyWatch, toServerKeys } from "../lib/cli/key_watch.ts";
@@ -33,14 +34,17 @@ interface Watched {
 }
 
 /** A server with keys as the options say, and what watches over them. */
-async function watched(options: KeyOptions): Promise<Watched> {
+async function watched(
+  options: KeyOptions,
+  now: () => number = Date.now,
+): Promise<Watched> {
   const lines: string[] = [];
   // Each line an hour after the last one, so that none is held back.
-  let now = 0;
+  let later = 0;
   const log = new Log(
     (line) => void lines.push(line.replace(/^\S+ /, "")),
     "text",
-    () => now += 3_600_000,
+    () => later += 3_600_000,
   );
   const keys = await loadKeys(options);
   const server = await Clocked.create({
@@ -48,7 +52,7 @@ async function watched(options: KeyOptions): Promise<Watched> {
     greaseProbability: 0,
     trustClock: true,
   });
-  const watch = await KeyWatch.start(options, server, keys, log);
+  const watch = KeyWatch.start(options, server, keys, log, now);
   return {
     server,
     watch,
@@ -308,4 +312,82 @@ Deno.test("orders that come while another is carried out wait for it", async () 
     "info    keys unchanged",
   ]);
   assert.equal(await ask(ROOT.publicKey), "verified");
+});
+
+/** Counts what is read of any file meanwhile, however it is read. */
+async function readsDuring(action: () => Promise<void>): Promise<number> {
+  const handle = await open(new URL(import.meta.url), "r");
+  const node = Object.getPrototypeOf(handle);
+  await handle.close();
+  const deno = Deno.FsFile.prototype;
+  const before = [node.read, deno.read] as const;
+  let reads = 0;
+  node.read = function (...args: unknown[]) {
+    reads++;
+    return before[0].apply(this, args);
+  };
+  deno.read = function (buffer) {
+    reads++;
+    return before[1].call(this, buffer);
+  };
+  try {
+    await action();
+  } finally {
+    [node.read, deno.read] = before;
+  }
+  return reads;
+}
+
+Deno.test("files that have not changed are not read again", async () => {
+  await using there = await folder();
+  const [file, key] = [there.in("online.json"), there.in("key")];
+  await writeDelegation(file, { longTerm: OTHER });
+  await writeKey(key, formatKey(bytes(32, 40)));
+  const { watch, lines } = await watched(
+    { delegation: [file], keyFile: [key] },
+    () => Date.now() + 60_000, // all of this is long ago
+  );
+  const check = () => watch.check();
+  assert.notEqual(await readsDuring(check), 0, "what is counted is there");
+  for (let i = 0; i < 3; i++) assert.equal(await readsDuring(check), 0);
+  assert.deepEqual(lines(), []);
+
+  // Replaced by files of the same size, in one step.
+  await writeDelegation(there.in("new"), { longTerm: OTHER });
+  await Deno.rename(there.in("new"), file);
+  await writeKey(there.in("new"), formatKey(bytes(32, 42)));
+  await Deno.rename(there.in("new"), key);
+  assert.notEqual(await readsDuring(check), 0);
+  assert.deepEqual(lines().map((line) => line.slice(0, 30)), [
+    "info    keys replaced publicKe",
+    "error   a key file changed on ",
+  ]);
+  assert.equal(watch.rootChanged, true);
+  for (let i = 0; i < 3; i++) assert.equal(await readsDuring(check), 0);
+  assert.equal(watch.rootChanged, true);
+  await watch.reload();
+  await watch.check();
+  assert.equal(watch.rootChanged, false);
+  assert.equal(await readsDuring(check), 0);
+});
+
+Deno.test("a file that changes while the server starts is noticed", async () => {
+  await using there = await folder();
+  const [file, key] = [there.in("online.json"), there.in("key")];
+  await writeDelegation(file, { longTerm: OTHER });
+  await writeKey(key, formatKey(bytes(32, 40)));
+  const options = { delegation: [file], keyFile: [key] };
+  const keys = await loadKeys(options);
+  const server = await Clocked.create({
+    ...toServerKeys(keys),
+    trustClock: true,
+  });
+  await writeDelegation(file, { longTerm: OTHER });
+  await writeKey(key, formatKey(bytes(32, 42)));
+  const lines: string[] = [];
+  const log = new Log((line) => void lines.push(line), "text");
+  const watch = KeyWatch.start(options, server, keys, log);
+  await watch.check();
+  assert.match(lines[0] ?? "", /keys replaced/);
+  assert.match(lines[1] ?? "", /a key file changed on disk/);
 });

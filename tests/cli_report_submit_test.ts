@@ -137,6 +137,44 @@ Deno.test("report submit tries again when the collector is not well, and says so
   ]);
 });
 
+Deno.test("report submit says when a collector wants it later than a command waits", async () => {
+  await using there = collector({
+    status: 503,
+    headers: {
+      date: "Tue, 03 Nov 2026 12:00:00 GMT",
+      "retry-after": "Tue, 03 Nov 2026 14:00:00 GMT",
+    },
+  });
+  await using given = await withReport();
+  const out: string[] = [];
+  const err: string[] = [];
+  for (const json of [false, true]) {
+    const code = await reportSubmit(given.file, there.url, { tries: 5, json }, {
+      out: (line) => void out.push(line),
+      err: (line) => void err.push(line),
+      progress: () => {},
+    }, {
+      wait: () => assert.fail("it waits"),
+      // This clock is a day behind the collector's, which changes nothing.
+      now: () => Date.UTC(2026, 10, 2, 12),
+    });
+    assert.equal(code, 4);
+  }
+  const [line, object] = out;
+  assert.equal(line, `Report refused by ${there.url} (HTTP 503).`);
+  assert.deepEqual(json(object), {
+    schema: "roughly/report-submit/1",
+    ok: false,
+    url: there.url,
+    status: 503,
+    retryAt: "2026-11-02T14:00:00.000Z",
+  });
+  const hint =
+    "roughly: hint: the collector wants it to be tried again at 2026-11-02T14:00:00.000Z: run the same command then";
+  assert.deepEqual(err, [hint, hint]);
+  assert.equal(there.requests.length, 2);
+});
+
 Deno.test("report submit ends with 3 if the collector cannot be reached", async () => {
   let url: string;
   {

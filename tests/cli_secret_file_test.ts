@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../lib/cli/exit_code.ts";
-import { readSecret, writeSecret } from "../lib/cli/secret_file.ts";
+import { readSecret, SecretFile, writeSecret } from "../lib/cli/secret_file.ts";
 import { ServerError } from "../lib/errors.ts";
 import { CLI, folder, Lines, linesOf, programWords } from "./_cli.ts";
 
@@ -268,4 +268,78 @@ Deno.test("keygen on a full disk fails and leaves nothing behind", {
     "old",
     "4096",
   ]);
+});
+
+Deno.test(
+  "readSecret() waits for nothing, whatever a look before the opening said",
+  // Deno before 2.5 cannot open without waiting: there the look is all there is.
+  { ignore: UNIX.ignore || /^2\.[0-4]\./.test(Deno.version.deno) },
+  async () => {
+    await using there = await folder();
+    const [file, pipe] = [there.in("file"), there.in("pipe")];
+    await writeSecret(file, "secret", false);
+    await new Deno.Command("mkfifo", { args: ["-m", "600", pipe] }).output();
+    const { lstat } = Deno;
+    let opened = false;
+    // Opens the other end if nothing else ends the waiting.
+    const rescue = setTimeout(() => {
+      opened = true;
+      Deno.openSync(pipe, { read: true, write: true }).close();
+    }, 10_000);
+    try {
+      // The moment after the look, the file is no file any more.
+      Deno.lstat = (path) => lstat(path === pipe ? file : path);
+      await unreadable(pipe, /is not a file$/);
+      assert.equal(opened, false, "it waited");
+    } finally {
+      clearTimeout(rescue);
+      Deno.lstat = lstat;
+    }
+  },
+);
+
+Deno.test(
+  "readSecret() refuses what is no longer there under its name",
+  UNIX,
+  async () => {
+    await using there = await folder();
+    const file = there.in("secret");
+    await writeSecret(file, "old", false);
+    await using open = await SecretFile.open(file);
+    await writeSecret(file, "new", true);
+    assert.equal(await open?.read(), "old", "what was judged is what is read");
+    assert.equal(await readSecret(file), "new");
+  },
+);
+
+Deno.test("a secret's bytes are overwritten once they are text, and the other way round", async () => {
+  await using there = await folder();
+  const file = there.in("secret");
+  const { decode } = TextDecoder.prototype;
+  const { encode } = TextEncoder.prototype;
+  const seen: Uint8Array[] = [];
+  TextDecoder.prototype.decode = function (input, options) {
+    const text = decode.call(this, input, options);
+    if (text === "secret") seen.push(input as Uint8Array);
+    return text;
+  };
+  TextEncoder.prototype.encode = function (text) {
+    const bytes = encode.call(this, text);
+    if (text === "secret") seen.push(bytes);
+    return bytes;
+  };
+  try {
+    await writeSecret(file, "secret", false);
+    await assert.rejects(writeSecret(file, "secret", false), UsageError);
+    assert.equal(await readSecret(file), "secret");
+    assert.equal(seen.length, 3);
+    for (const bytes of seen) assert.deepEqual(bytes, new Uint8Array(6));
+    if (Deno.build.os === "windows") return;
+    await Deno.chmod(file, 0o644);
+    await assert.rejects(readSecret(file), UsageError);
+    assert.deepEqual(seen[3], new Uint8Array(6));
+  } finally {
+    TextDecoder.prototype.decode = decode;
+    TextEncoder.prototype.encode = encode;
+  }
 });

@@ -30,7 +30,7 @@ const LAYERS: readonly (readonly [name: string, files: RegExp])[] = [
   ["sockets", /^lib\/net\/.+$/],
   [
     "roles",
-    /^lib\/(ask|round_trip|client|ecosystem|reach|pick|vote|measure|clock|clock_watch|report_submit|chaos|chaos_reply|load|server|server_options|serve|worker|worker_message|workers|listen|key_care|chaos_behaviour|chaos_serve|fake_world|load_lane|key_care)\.ts$/,
+    /^lib\/(ask|round_trip|client|ecosystem|reach|pick|vote|measure|clock|clock_watch|report_submit|https_get|retry_after|open_file|chaos|chaos_reply|load|server|server_options|serve|worker|worker_message|workers|listen|key_care|chaos_behaviour|chaos_serve|fake_world|load_lane|key_care)\.ts$/,
   ],
   ["faces", /^(lib\/cli\/.+|[^/]+\.ts)$/],
 ];

@@ -4,8 +4,8 @@ import { importKey } from "../lib/keyring.ts";
 import { LibcSocket } from "../lib/net/libc_socket.ts";
 import type { PortableServer } from "../lib/server_options.ts";
 import type { Order, Report } from "../lib/worker_message.ts";
-import { ALL, requestFor } from "./_fixtures.ts";
-import { Client, linux, LOOPBACK, makeServer } from "./_pool.ts";
+import { ALL, PUBLIC_KEY, requestFor } from "./_fixtures.ts";
+import { Client, linux, LOOPBACK, makeServer, verified } from "./_pool.ts";
 
 /** A worker by itself, with a socket that the test has bound. */
 class Subject implements Disposable {
@@ -59,6 +59,16 @@ class Subject implements Disposable {
       assert(report === undefined || report.kind === "counters", report?.kind);
       if (report) continue;
       await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  /** Takes reports until the function has had enough. */
+  async until(enough: (report: Report) => boolean): Promise<void> {
+    for (;;) {
+      const report = this.#reports.shift();
+      if (report !== undefined) {
+        if (enough(report)) return;
+      } else await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
@@ -137,6 +147,46 @@ linux(
     await subject.next("ready");
     using client = await Client.open(subject);
     const { delegation } = await client.ask(requestFor("rfc-10049"));
+    const [key] = second.keys;
+    assert(key);
+    assert.deepEqual(
+      Uint8Array.from(delegation.publicKey),
+      Uint8Array.from(importKey(key).online.signer.publicKey),
+    );
+    subject.order({ kind: "stop" });
+    await subject.next("stopped");
+  },
+);
+
+linux(
+  "a worker says that it is ready once it has heeded what came before",
+  async () => {
+    using subject = new Subject();
+    using client = await Client.open(subject);
+    const second = await portable();
+    const request = requestFor("rfc-10049");
+    // Waiting before there is anybody to read it, so that it comes before any waking.
+    await client.send(request);
+    subject.start(await portable());
+    const orders = [1, 2, 3].flatMap((number): Order[] => [
+      { kind: "keys", keys: second.keys },
+      { kind: "report", number },
+    ]);
+    subject.order(...orders);
+    const reports: Report[] = [];
+    await subject.until((report) => {
+      reports.push(report);
+      return report.kind === "ready";
+    });
+    assert.deepEqual(
+      reports.map((report) => "number" in report ? report.number : report.kind),
+      [1, 2, 3, "ready"],
+    );
+    const { delegation } = await verified(
+      request,
+      await client.receive(),
+      PUBLIC_KEY,
+    );
     const [key] = second.keys;
     assert(key);
     assert.deepEqual(

@@ -81,7 +81,13 @@ export function messageOf(error: unknown): string {
 
 /** A system's message without the parts that only a programmer reads. */
 export function systemMessage(error: unknown): string {
-  return messageOf(error).replace(/ \(os error \d+\).*$/, "");
+  return messageOf(error)
+    .replace(/ \(os error \d+\).*$/, "")
+    // Node's form: "EACCES: permission denied, open 'x'".
+    .replace(
+      /^E[A-Z0-9]+: (.)(.*?), [a-z]+( '.*')?$/,
+      (_, first: string, rest: string) => first.toUpperCase() + rest,
+    );
 }
 
 /** Libraries begin with a capital, lines here do not; names keep theirs. */

@@ -9,6 +9,7 @@
 
 import { equal } from "../bytes.ts";
 import { windowState } from "../certificate.ts";
+import type { Signer } from "../crypto.ts";
 import { formatKey } from "../key_text.ts";
 import type { Delegated } from "../keyring.ts";
 import type { Server } from "../server.ts";
@@ -20,16 +21,28 @@ import {
   type LoadedKeys,
   loadKeyFile,
   loadKeys,
+  type Sourced,
 } from "./key_source.ts";
+import { type FileState, isSame, lookAt } from "./file_state.ts";
 import type { Log } from "./log.ts";
+
+/** A long-term key's file as it was when it was judged. */
+interface JudgedRoot {
+  readonly state: FileState;
+  /** Is there another key than the one in use, or none? */
+  readonly isChanged: boolean;
+}
 
 /** Loads, reloads and watches the keys of one server. */
 export class KeyWatch {
   readonly #options: KeyOptions;
   readonly #server: Server;
   readonly #log: Log;
+  readonly #now: () => number;
+  readonly #roots = new Map<string, JudgedRoot>();
   #keys: LoadedKeys;
-  #stamps: string;
+  /** As they were when they were last read; nothing is known before the first look. */
+  #delegations: readonly FileState[] | undefined;
   #busy: Promise<void> = Promise.resolve();
   #rootChanged = false;
   #delegationRefused = false;
@@ -38,25 +51,29 @@ export class KeyWatch {
     options: KeyOptions,
     server: Server,
     keys: LoadedKeys,
-    stamps: string,
     log: Log,
+    now: () => number,
   ) {
     this.#options = options;
     this.#server = server;
     this.#keys = keys;
-    this.#stamps = stamps;
     this.#log = log;
+    this.#now = now;
   }
 
-  /** Begins to watch the files that a server's keys came from. */
-  static async start(
+  /**
+   * Begins to watch the files that a server's keys came from.
+   *
+   * @param now The clock, in milliseconds since 1970.
+   */
+  static start(
     options: KeyOptions,
     server: Server,
     keys: LoadedKeys,
     log: Log,
-  ): Promise<KeyWatch> {
-    const stamps = await stampsOf(options.delegation ?? []);
-    return new KeyWatch(options, server, keys, stamps, log);
+    now: () => number = Date.now,
+  ): KeyWatch {
+    return new KeyWatch(options, server, keys, log, now);
   }
 
   /** Did a file change, and what is in it was not taken into use? */
@@ -67,23 +84,50 @@ export class KeyWatch {
   /** Takes all keys anew, because the operator says so. Never fails. */
   reload(): Promise<void> {
     return this.#queue(async () => {
-      const stamps = await stampsOf(this.#options.delegation ?? []);
+      const states = await this.#lookAtDelegations();
       await this.#replace(await loadKeys(this.#options));
-      this.#stamps = stamps;
+      this.#delegations = states;
+      this.#roots.clear(); // they were judged by the keys before
     });
   }
 
   /** Looks whether a file has changed. Never fails. */
   check(): Promise<void> {
     return this.#queue(async () => {
-      const stamps = await stampsOf(this.#options.delegation ?? []);
-      if (stamps !== this.#stamps) {
-        this.#stamps = stamps; // what is unusable is complained of once
+      const before = this.#delegations;
+      const states = await this.#lookAtDelegations();
+      this.#delegations = states; // what is unusable is complained of once
+      const isNew = before === undefined
+        ? !await this.#isInUse()
+        : !states.every((state, i) => isSame(state, before[i]));
+      if (isNew) {
         this.#delegationRefused = true; // until it is not
         await this.#replaceDelegated();
       }
       await this.#checkRoots();
     });
+  }
+
+  #lookAtDelegations(): Promise<FileState[]> {
+    const { delegation = [] } = this.#options;
+    return Promise.all(
+      delegation.map((path, i) =>
+        lookAt(path, this.#now(), this.#delegations?.[i])
+      ),
+    );
+  }
+
+  /** Are the delegations still those that were loaded at the start? */
+  async #isInUse(): Promise<boolean> {
+    const { delegation } = this.#options;
+    if (!delegation?.length) return true;
+    const { longTerm } = this.#keys;
+    try {
+      const { delegated } = await loadKeys({ delegation });
+      return fingerprint({ longTerm, delegated }) === fingerprint(this.#keys);
+    } catch {
+      return false; // which the second reading tells
+    }
   }
 
   /** One after the other: a signal may come while a file is being read. */
@@ -149,15 +193,8 @@ export class KeyWatch {
 
   async #checkRoots(): Promise<void> {
     let changed = false;
-    for (const { key, source, isFile } of this.#keys.longTerm) {
-      if (!isFile) continue;
-      try {
-        const now = await loadKeyFile(source);
-        if (!equal(now.publicKey, key.publicKey)) changed = true;
-        now.destroy?.();
-      } catch {
-        changed = true;
-      }
+    for (const root of this.#keys.longTerm) {
+      if (root.isFile && await this.#isRootChanged(root)) changed = true;
     }
     if (changed && !this.#rootChanged) {
       this.#log.log(
@@ -166,6 +203,29 @@ export class KeyWatch {
       );
     }
     this.#rootChanged = changed;
+  }
+
+  async #isRootChanged({ key, source }: Sourced<Signer>): Promise<boolean> {
+    const known = this.#roots.get(source);
+    const state = await lookAt(source, this.#now(), known?.state);
+    if (known && isSame(state, known.state)) {
+      this.#roots.set(source, { ...known, state });
+      return known.isChanged;
+    }
+    this.#roots.delete(source);
+    try {
+      const now = await loadKeyFile(source);
+      const isChanged = !equal(now.publicKey, key.publicKey);
+      now.destroy?.();
+      this.#roots.set(source, { state, isChanged });
+      return isChanged;
+    } catch (error) {
+      // What the system had against it may have passed the next time.
+      if (error instanceof UsageError) {
+        this.#roots.set(source, { state, isChanged: true });
+      }
+      return true;
+    }
   }
 }
 
@@ -190,17 +250,4 @@ export function toServerKeys(
     longTerm: longTerm.map(({ key }) => key),
     delegated: delegated.map(({ key }) => key),
   };
-}
-
-/** Something that differs when a file was written or replaced. */
-async function stampsOf(paths: readonly string[]): Promise<string> {
-  const stamps = await Promise.all(paths.map(async (path) => {
-    try {
-      const { mtime, size, ino } = await Deno.stat(path);
-      return `${mtime?.getTime()}/${size}/${ino}`;
-    } catch {
-      return "missing";
-    }
-  }));
-  return stamps.join(" ");
 }

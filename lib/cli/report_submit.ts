@@ -25,7 +25,7 @@ export async function reportSubmit(
   url: string | undefined,
   options: SubmitCommandOptions,
   output: Output,
-  library: Pick<SubmitOptions, "fetch" | "wait"> = {},
+  library: Pick<SubmitOptions, "fetch" | "wait" | "now"> = {},
 ): Promise<number> {
   const target = url ?? (await loadList(options.list)).reports;
   if (target === undefined) {
@@ -34,7 +34,8 @@ export async function reportSubmit(
       "give its URL as the last word",
     );
   }
-  const { ok, status } = await submitReport(await readReport(file), target, {
+  const report = await readReport(file);
+  const { ok, status, retryAt } = await submitReport(report, target, {
     ...library,
     tries: options.tries,
     onRetry: (why, delayMs) =>
@@ -44,13 +45,25 @@ export async function reportSubmit(
         } s`,
       ),
   });
+  const again = retryAt?.toISOString();
   if (options.json) {
-    printJson(output, { schema: SUBMIT_SCHEMA, ok, url: target, status });
+    printJson(output, {
+      schema: SUBMIT_SCHEMA,
+      ok,
+      url: target,
+      status,
+      ...(again !== undefined && { retryAt: again }),
+    });
   } else {
     output.out(
       ok
         ? `Report taken by ${printable(target)} (HTTP ${status}).`
         : `Report refused by ${printable(target)} (HTTP ${status}).`,
+    );
+  }
+  if (again !== undefined) {
+    output.err(
+      `roughly: hint: the collector wants it to be tried again at ${again}: run the same command then`,
     );
   }
   return ok ? EXIT.ok : EXIT.rejected;

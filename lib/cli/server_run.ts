@@ -86,7 +86,7 @@ export async function serverRun(
       onEvent: logEvents(log),
     });
     cleanups.push(() => running.shutdown());
-    const watch = await KeyWatch.start(options, server, keys, log);
+    const watch = KeyWatch.start(options, server, keys, log);
     await server.lookAfter();
     cleanups.push(
       ...every(WATCH_MS, () => server.lookAfter()),
