@@ -310,6 +310,7 @@ function observe({ counters }: Server): TcpObserver {
   return {
     accepted: () => void counters.tcpAccepted++,
     rejected: () => void counters.tcpRejected++,
+    evicted: () => void counters.tcpEvicted++,
     aborted: () => void counters.tcpAborted++,
     completed: () => void counters.tcpCompleted++,
   };

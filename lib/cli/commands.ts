@@ -219,6 +219,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     option("--max-connections <n>", "TCP connections at one time")
       .default(4096).argParser(parseCount),
     option(
+      "--max-connections-per-address <n>",
+      "TCP connections at one time from one IPv4 address or one /64 of IPv6",
+    ).default(64).argParser(parseCount),
+    option(
       "--io <how>",
       "linux, the system's own calls; portable, the runtime's; or what is best here",
     ).default("auto").argParser(parseChoice(["auto", "portable", "linux"])),
