@@ -59,10 +59,7 @@ const MAX_HOLD_MS = 1;
 /** Room for replies until they are flushed: more than the longest datagram. */
 const OUTPUT_BYTES = 1 << 17;
 
-/**
- * A {@linkcode PacketRing} behind the seam. While it waits it takes up one of the runtime's
- * threads for blocking work, of which Deno has 32.
- */
+/** A {@linkcode PacketRing} behind the seam. All of an isolate's share a `Poller`. */
 export class LinuxUdpSocket implements DatagramSocket {
   readonly transport = "udp";
   /** The receive buffer that the kernel gave, if a size was asked for. */
