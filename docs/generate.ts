@@ -209,6 +209,8 @@ const DROPS: Readonly<Record<DropReason, string>> = {
     "The server's time lies outside the window for which its online key is certified.",
   "clock":
     "The system says that its clock may be off by more than the server is willing to claim.",
+  "budget":
+    "It needs a signature of its own (drafts 01 and 02), and a few others that came with it have used up what is spent on such.",
   "refused":
     "A server of your own making refused the request or withheld the reply.",
   "amplification": "The reply would be longer than the request.",

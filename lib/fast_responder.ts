@@ -35,6 +35,7 @@ import {
   type Outcome,
   Responder,
   type ResponderOptions,
+  SINGLE_BUDGET,
 } from "./responder.ts";
 import {
   encodeResponse,
@@ -128,7 +129,10 @@ export class FastResponder {
   #sort(count: number, moment: Moment): void {
     this.#groupCount = 0;
     this.#slow.length = 0;
-    let solo = this.#state.options.soloBudget ?? 8;
+    const { soloBudget = 8, singleBudget = SINGLE_BUDGET } =
+      this.#state.options;
+    let solo = soloBudget;
+    let single = this.#hasOneKey(moment) ? singleBudget : Infinity;
     for (let slot = 0; slot < count; slot++) {
       this.replyLengths[slot] = 0;
       this.drops[slot] = undefined;
@@ -138,6 +142,10 @@ export class FastResponder {
         continue;
       }
       const choice = this.#state.reader.read(slot, length);
+      if (this.#state.reader.singles[slot] === 1 && single-- <= 0) {
+        this.drops[slot] = "budget"; // to say so slowly would cost a good deal
+        continue;
+      }
       const identity = choice && this.#identityFor(slot, choice.dialect);
       // The first few old clients get a tree each, see `soloBudget`.
       const alone = choice?.dialect.type === "none" && solo-- > 0;
@@ -158,6 +166,13 @@ export class FastResponder {
       }
       group.count = 0;
     }
+  }
+
+  /** Is there nothing but the budget to keep the `Responder` from signing one by one? */
+  #hasOneKey({ midpointMicros }: Moment): boolean {
+    const [only, ...others] = this.#state.options.keyring.identities;
+    return only !== undefined && others.length === 0 &&
+      windowState(only.online, midpointMicros) === "open";
   }
 
   /** See `Keyring.select()`. */

@@ -93,6 +93,7 @@ export type PortableOptions = Pick<
   | "preferRfc"
   | "maxBatch"
   | "soloBudget"
+  | "singleBudget"
 >;
 
 /**
@@ -115,6 +116,7 @@ export function portableOptions(
     preferRfc: options.preferRfc,
     maxBatch: options.maxBatch,
     soloBudget: options.soloBudget,
+    singleBudget: options.singleBudget,
   };
 }
 

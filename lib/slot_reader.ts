@@ -54,6 +54,8 @@ export class SlotReader {
   readonly nonceAt: Uint32Array = new Uint32Array(SLOTS);
   /** Where each request's SRV begins, 0 where it has none. */
   readonly srvAt: Uint32Array = new Uint32Array(SLOTS);
+  /** 1 where a request is in order but for wanting a signature of its own. */
+  readonly singles: Uint8Array = new Uint8Array(SLOTS);
   readonly #words: Uint32Array;
   readonly #options: ReaderOptions;
   readonly #bits = new Map<number, number>();
@@ -85,6 +87,7 @@ export class SlotReader {
    * @returns How to answer it, or `undefined` if somebody else has to look.
    */
   read(slot: number, length: number): Choice | undefined {
+    this.singles[slot] = 0;
     if (length < REQUEST_BYTES || length > INPUT_BYTES || (length & 3) !== 0) {
       return undefined;
     }
@@ -147,7 +150,11 @@ export class SlotReader {
     if (mask < 0) return undefined;
     this.nonceAt[slot] = nonce << 2;
     this.srvAt[slot] = srv << 2;
-    return this.#choose(mask, framed, typed === 1, nonceBytes);
+    const choice = this.#choose(mask, framed, typed === 1, nonceBytes);
+    // Where a signature answers only one request there is nothing to be gained.
+    if (choice?.dialect.batches !== "one") return choice;
+    this.singles[slot] = 1;
+    return undefined;
   }
 
   /** The known ones among the versions offered, a bit each; -1 for a list out of order. */
@@ -201,9 +208,7 @@ export class SlotReader {
     const dialect = version === undefined
       ? undefined
       : dialectFor(version, { typed });
-    // Where a signature answers only one request there is nothing to be gained.
-    return version === undefined || dialect?.nonceSize !== nonceSize ||
-        dialect.batches === "one"
+    return version === undefined || dialect?.nonceSize !== nonceSize
       ? undefined
       : this.#intern(version, dialect);
   }
