@@ -196,7 +196,8 @@ const FAULTS: { readonly [C in WireFaultCode]: WireFault } = {
 const DROPS: Readonly<Record<DropReason, string>> = {
   "undersize":
     "The datagram is shorter than 1024 bytes; small requests would make a server useful for flooding others.",
-  "framing": "The frame announces another length than that of what follows.",
+  "framing":
+    "The frame announces another length than that of what follows, or the datagram is longer than 2048 bytes.",
   "parse":
     "The message cannot be parsed, or a tag is missing or has a length that it cannot have.",
   "type": "TYPE is not 0, or the packet is a reply.",
