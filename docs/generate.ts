@@ -198,7 +198,8 @@ const FAULTS: { readonly [C in WireFaultCode]: WireFault } = {
 const DROPS: Readonly<Record<DropReason, string>> = {
   "undersize":
     "The datagram is shorter than 1024 bytes; small requests would make a server useful for flooding others.",
-  "framing": "The frame announces another length than that of what follows.",
+  "framing":
+    "The frame announces another length than that of what follows, or the datagram is longer than 2048 bytes.",
   "parse":
     "The message cannot be parsed, or a tag is missing or has a length that it cannot have.",
   "type": "TYPE is not 0, or the packet is a reply.",
@@ -211,6 +212,8 @@ const DROPS: Readonly<Record<DropReason, string>> = {
     "The server's time lies outside the window for which its online key is certified.",
   "clock":
     "The system says that its clock may be off by more than the server is willing to claim.",
+  "budget":
+    "It needs a signature of its own (drafts 01 and 02), and a few others that came with it have used up what is spent on such.",
   "refused":
     "A server of your own making refused the request or withheld the reply.",
   "amplification": "The reply would be longer than the request.",

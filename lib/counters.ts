@@ -57,6 +57,8 @@ export interface ServerCounters {
   tcpAccepted: number;
   /** Connections beyond the limit, closed at once. */
   tcpRejected: number;
+  /** Connections that were idle, closed to make room for others. */
+  tcpEvicted: number;
   /** Connections that the server ended because the other side stalled or broke the rules. */
   tcpAborted: number;
   /** Connections that are gone. */
@@ -86,6 +88,7 @@ export function createCounters(): ServerCounters {
     panics: 0,
     tcpAccepted: 0,
     tcpRejected: 0,
+    tcpEvicted: 0,
     tcpAborted: 0,
     tcpCompleted: 0,
   };
@@ -137,6 +140,7 @@ export function sumCounters(all: readonly ServerCounters[]): ServerCounters {
     sum.panics += one.panics;
     sum.tcpAccepted += one.tcpAccepted;
     sum.tcpRejected += one.tcpRejected;
+    sum.tcpEvicted += one.tcpEvicted;
     sum.tcpAborted += one.tcpAborted;
     sum.tcpCompleted += one.tcpCompleted;
   }

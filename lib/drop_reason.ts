@@ -17,6 +17,7 @@ export type DropReason =
   | "srv"
   | "delegation"
   | "clock"
+  | "budget"
   | "refused"
   | "amplification"
   | "write"
@@ -33,6 +34,7 @@ export const DROP_REASONS: readonly DropReason[] = [
   "srv",
   "delegation",
   "clock",
+  "budget",
   "refused",
   "amplification",
   "write",

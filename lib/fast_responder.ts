@@ -35,6 +35,7 @@ import {
   type Outcome,
   Responder,
   type ResponderOptions,
+  SINGLE_BUDGET,
 } from "./responder.ts";
 import {
   encodeResponse,
@@ -128,7 +129,13 @@ export class FastResponder {
   #sort(count: number, moment: Moment): void {
     this.#groupCount = 0;
     this.#slow.length = 0;
-    let solo = this.#state.options.soloBudget ?? 8;
+    const { reader, options: { keyring, soloBudget, singleBudget } } =
+      this.#state;
+    let solo = soloBudget ?? 8;
+    // Where none of them can be answered, the `Responder` has another word for it.
+    const isOpen = keyring.identities.length === 1 &&
+      keyring.covers(moment.midpointMicros);
+    let single = isOpen ? singleBudget ?? SINGLE_BUDGET : Infinity;
     for (let slot = 0; slot < count; slot++) {
       this.replyLengths[slot] = 0;
       this.drops[slot] = undefined;
@@ -137,8 +144,13 @@ export class FastResponder {
         this.drops[slot] = "framing"; // the rest of it is gone
         continue;
       }
-      const choice = this.#state.reader.read(slot, length);
-      const identity = choice && this.#identityFor(slot, choice.dialect);
+      const choice = reader.read(slot, length);
+      if (reader.singles[slot] === 1 && single-- <= 0) {
+        this.drops[slot] = "budget"; // to say so slowly would cost a good deal
+        continue;
+      }
+      const identity = choice &&
+        reader.select(slot, choice.dialect, keyring.identities);
       // The first few old clients get a tree each, see `soloBudget`.
       const alone = choice?.dialect.type === "none" && solo-- > 0;
       if (choice === undefined || identity === undefined || alone) {
@@ -158,21 +170,6 @@ export class FastResponder {
       }
       group.count = 0;
     }
-  }
-
-  /** See `Keyring.select()`. */
-  #identityFor(slot: number, dialect: Dialect): Identity | undefined {
-    const { identities } = this.#state.options.keyring;
-    const srv = dialect.srv === "heeded" ? this.#state.reader.srvAt[slot] : 0;
-    if (!srv) return identities.length === 1 ? identities[0] : undefined;
-    const { bytes } = this.kernel;
-    search: for (const identity of identities) {
-      for (let i = 0; i < 32; i++) {
-        if (bytes[srv + i] !== identity.srv[i]) continue search;
-      }
-      return identity;
-    }
-    return undefined;
   }
 
   #groupFor(identity: Identity, choice: Choice): Group {

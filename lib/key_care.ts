@@ -10,7 +10,10 @@ import type { Keyring } from "./keyring.ts";
 /** How long a batch waits for a new online key when there is none that may sign. */
 const RENEWAL_MS = 2000;
 
-/** A long-term key that could not be used is not bothered again before this has passed. */
+/**
+ * A long-term key that could not be used is not bothered again before this has passed, or a
+ * quarter of the reserve.
+ */
 const RETRY_MICROS = 10_000_000n;
 
 /** With less than this left, the end of a delegation is announced; then at each halving. */
@@ -66,8 +69,10 @@ export class KeyCare {
         this.#observer.renewed(renewed, keyring.notAfterMicros);
       },
       (error) => {
-        // The key in use has an eighth of its window left in which to try again.
-        this.#renewAfter = monotonic + RETRY_MICROS;
+        // The key in use has its reserve left in which to try again, and more than once.
+        const soon = keyring.reserveMicros / 4n;
+        this.#renewAfter = monotonic +
+          (soon < RETRY_MICROS ? soon : RETRY_MICROS);
         this.#observer.failed(error);
       },
     ).finally(() => {

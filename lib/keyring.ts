@@ -125,6 +125,16 @@ export interface KeyringOptions {
   readonly exportable?: boolean | undefined;
 }
 
+/**
+ * The least that is left of an online key when it is replaced. Threads whose keys another one
+ * looks after depend on it: it has to hold several times the interval at which that happens,
+ * the making of the new key, and its way to them.
+ */
+export const LEAST_RESERVE_MICROS = 2_000_000n;
+
+/** The least that an online key can be told to sign for: half of it is reserve. */
+export const LEAST_VALIDITY_MICROS: bigint = 2n * LEAST_RESERVE_MICROS;
+
 /** How far before now a certificate begins, so that a small step of the clock does no harm. */
 const BACKDATE_MICROS = 3_600_000_000n;
 
@@ -197,9 +207,19 @@ export class Keyring {
     return this.#identities.find((identity) => equal(identity.srv, srv));
   }
 
+  /** With less than this left, in microseconds, a key is replaced: an eighth, or what is least. */
+  get reserveMicros(): bigint {
+    const { validityMicros } = this.#options;
+    const eighth = validityMicros / 8n;
+    if (eighth >= LEAST_RESERVE_MICROS) return eighth;
+    return validityMicros < LEAST_VALIDITY_MICROS
+      ? validityMicros / 2n
+      : LEAST_RESERVE_MICROS;
+  }
+
   /**
-   * Replaces online keys of which less than an eighth of the window is left, or when the
-   * clock has gone to before it. Only a long-term key that is here can do so.
+   * Replaces online keys of which less than the reserve is left, or when the clock has gone
+   * to before their window. Only a long-term key that is here can do so.
    *
    * @param nowMicros The time now, in microseconds since 1970.
    * @returns How many were replaced.
@@ -232,7 +252,7 @@ export class Keyring {
   }
 
   #stale(nowMicros: bigint): Identity[] {
-    const reserve = this.#options.validityMicros / 8n;
+    const reserve = this.reserveMicros;
     return this.#identities.filter(({ online, rooted }) =>
       rooted && (nowMicros < online.notBeforeMicros ||
         nowMicros >= online.notAfterMicros - reserve)

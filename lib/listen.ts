@@ -287,6 +287,9 @@ const RECEIVE_BUFFER = 8 << 20;
 /** Files and sockets that a server needs besides its connections. */
 const RESERVED_FILES = 64;
 
+/** Files of a UDP socket: it, what wakes it, and a worker's duplicates of both. */
+const SOCKET_FILES = 4;
+
 /**
  * The limits, with no more connections than the system lets the process have: once it runs
  * out of descriptors, the runtime's listener does not come back.
@@ -296,7 +299,11 @@ function tcpLimits(options: ServeOptions, tell: EventSink): TcpLimits {
   const files = openFilesLimit();
   if (files === undefined) return limits;
   const ports = options.listen?.length ?? 1;
-  const possible = Math.max(1, Math.floor((files - RESERVED_FILES) / ports));
+  const perPort = SOCKET_FILES * Math.max(1, options.workers ?? 0);
+  const possible = Math.max(
+    1,
+    Math.floor((files - RESERVED_FILES) / ports) - perPort,
+  );
   if (possible >= limits.maxConnections) return limits;
   tell({
     kind: "connections-cut",
@@ -310,6 +317,7 @@ function observe({ counters }: Server): TcpObserver {
   return {
     accepted: () => void counters.tcpAccepted++,
     rejected: () => void counters.tcpRejected++,
+    evicted: () => void counters.tcpEvicted++,
     aborted: () => void counters.tcpAborted++,
     completed: () => void counters.tcpCompleted++,
   };

@@ -153,6 +153,11 @@ export function renderMetrics(
       counters.tcpRejected,
     ),
     ...one(
+      "tcp_evicted_total",
+      "Idle connections closed to make room for others.",
+      counters.tcpEvicted,
+    ),
+    ...one(
       "tcp_aborted_total",
       "Connections ended because the peer stalled or broke the rules.",
       counters.tcpAborted,

@@ -85,6 +85,14 @@ export interface ResponderOptions {
    * @default {8}
    */
   readonly soloBudget?: number | undefined;
+  /**
+   * How many requests per call are answered in versions whose signature is for one request
+   * only, drafts 01 and 02. Each costs as much as a batch, so that a flood of them would
+   * leave nothing for the others; beyond this many they are dropped.
+   *
+   * @default {8}
+   */
+  readonly singleBudget?: number | undefined;
   /** Told of every signature: how many requests it answers, and in which version. */
   readonly onBatch?: ((version: number, size: number) => void) | undefined;
   /** Told what a signer threw. */
@@ -127,6 +135,9 @@ export const ANSWERABLE: readonly number[] = [
   ...SERVER_VERSIONS,
   GOOGLE_VERSION,
 ];
+
+/** See `singleBudget`. */
+export const SINGLE_BUDGET = 8;
 
 function dropReason(rejection: Rejection): DropReason {
   switch (rejection.code) {
@@ -192,6 +203,7 @@ export class Responder {
   ): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     const groups = new Map<string, Group>();
+    let single = this.#options.singleBudget ?? SINGLE_BUDGET;
     packets.forEach((packet, index) => {
       const placed = this.#place(packet, moment, options.transport ?? "udp");
       if (typeof placed === "string") {
@@ -203,6 +215,11 @@ export class Responder {
         return;
       }
       const { identity, dialect, version, request } = placed;
+      // As they come, which is how the fast responder counts them too.
+      if (dialect.batches === "one" && single-- <= 0) {
+        outcomes[index] = { drop: "budget" };
+        return;
+      }
       const key = `${
         this.#keyring.identities.indexOf(identity)
       }/${version}/${dialect.id}`;

@@ -19,7 +19,11 @@ import {
   openAll,
   type ServeOptions,
 } from "./listen.ts";
-import type { Datagram, PacketSocket } from "./net/datagram.ts";
+import {
+  type Datagram,
+  isOverlong,
+  type PacketSocket,
+} from "./net/datagram.ts";
 import type { Server } from "./server.ts";
 import type { EventSink } from "./server_event.ts";
 
@@ -160,18 +164,26 @@ async function answer(
   let sent = 0;
   let dropped = 0;
   try {
-    const outcomes = slots && batch.length <= SLOTS
-      ? await answerInPlace(server, batch, slots)
+    // Of those beyond what a datagram may have, there is no saying what they were.
+    const whole = socket.transport === "udp" && batch.some(isOverlong)
+      ? batch.filter((one) => !isOverlong(one))
+      : batch;
+    dropped = batch.length - whole.length;
+    counters.dropped.framing += dropped;
+    const outcomes = whole.length === 0
+      ? []
+      : slots && whole.length <= SLOTS
+      ? await answerInPlace(server, whole, slots)
       : await server.handleBatch(
-        batch.map(({ bytes }) => bytes),
-        { transport: socket.transport, peers: batch.map(({ peer }) => peer) },
+        whole.map(({ bytes }) => bytes),
+        { transport: socket.transport, peers: whole.map(({ peer }) => peer) },
       );
     outcomes.forEach((outcome, i) => {
       if ("drop" in outcome) {
         counters.dropped[outcome.drop]++;
         dropped++;
       } else {
-        const { peer } = batch[i] as Datagram;
+        const { peer } = whole[i] as Datagram;
         replies.push({ bytes: outcome.reply, peer });
       }
     });

@@ -34,6 +34,7 @@ import {
   secondsToMicros,
   type ServerKeys,
   type ServerOptions,
+  validityOf,
 } from "./server_options.ts";
 import { isPlausible } from "./timestamp.ts";
 
@@ -107,16 +108,15 @@ export class Server {
     longTerm: readonly Signer[] = this.#longTerm,
     delegated: readonly Delegated[] = this.#delegated,
   ): Promise<Responder> {
-    const { validitySeconds = 3600, v1Context = "rfc" } = this.#options;
     let keyring: Keyring;
     try {
       keyring = await Keyring.create({
         longTerm,
         delegated,
         nowMicros: this.getTime(),
-        validityMicros: secondsToMicros("validity", validitySeconds),
+        validityMicros: validityOf(this.#options),
         random: randomBytes,
-        v1Context,
+        v1Context: this.#options.v1Context ?? "rfc",
         exportable: this.#options.exportable,
       });
     } catch (cause) {

@@ -8,7 +8,12 @@ import type { KernelClock } from "./clock_guard.ts";
 import { createSigner, type Signer } from "./crypto.ts";
 import { ServerError } from "./errors.ts";
 import { parseKey } from "./key_text.ts";
-import type { Delegated, PortableKey, V1Context } from "./keyring.ts";
+import {
+  type Delegated,
+  LEAST_VALIDITY_MICROS,
+  type PortableKey,
+  type V1Context,
+} from "./keyring.ts";
 import type { Peer } from "./net/datagram.ts";
 import type { ResponderOptions } from "./responder.ts";
 import type { EventSink } from "./server_event.ts";
@@ -53,7 +58,8 @@ export interface ServerOptions
   /** What the system says of its clock, asked once a second; for tests and other systems. */
   readonly readClock?: (() => KernelClock | undefined) | undefined;
   /**
-   * How long an online key signs before it is replaced, in seconds.
+   * How long an online key is certified for, in seconds: 4 at least. It is replaced when an
+   * eighth of that is left, or 2 seconds.
    *
    * @default {3600}
    */
@@ -93,6 +99,7 @@ export type PortableOptions = Pick<
   | "preferRfc"
   | "maxBatch"
   | "soloBudget"
+  | "singleBudget"
 >;
 
 /**
@@ -115,6 +122,7 @@ export function portableOptions(
     preferRfc: options.preferRfc,
     maxBatch: options.maxBatch,
     soloBudget: options.soloBudget,
+    singleBudget: options.singleBudget,
   };
 }
 
@@ -163,6 +171,24 @@ export function secondsToMicros(
     throw new ServerError("config", `Cannot use ${name} of ${seconds} seconds`);
   }
   return BigInt(micros);
+}
+
+/** The least of {@linkcode ServerOptions.validitySeconds}. */
+export const LEAST_VALIDITY_SECONDS: number = Number(LEAST_VALIDITY_MICROS) /
+  1e6;
+
+/** How long online keys sign, in microseconds. */
+export function validityOf(
+  { validitySeconds: seconds = 3600 }: ServerOptions,
+): bigint {
+  const micros = secondsToMicros("validity", seconds);
+  if (micros < LEAST_VALIDITY_MICROS) {
+    throw new ServerError(
+      "config",
+      `Cannot use validitySeconds of ${seconds}: at least ${LEAST_VALIDITY_SECONDS} are needed, so that a key is replaced before it ends`,
+    );
+  }
+  return micros;
 }
 
 /** Unpredictable bytes. */

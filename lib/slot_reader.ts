@@ -16,6 +16,7 @@ import {
 import { FRAME_BYTES } from "./frame.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { INPUT_BYTES, inputOffset, SLOTS } from "./kernel/layout.ts";
+import type { Identity } from "./keyring.ts";
 import { REQUEST_BYTES } from "./request.ts";
 import { TAG } from "./tag.ts";
 
@@ -54,6 +55,9 @@ export class SlotReader {
   readonly nonceAt: Uint32Array = new Uint32Array(SLOTS);
   /** Where each request's SRV begins, 0 where it has none. */
   readonly srvAt: Uint32Array = new Uint32Array(SLOTS);
+  /** 1 where a request is in order but for wanting a signature of its own. */
+  readonly singles: Uint8Array = new Uint8Array(SLOTS);
+  readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   readonly #options: ReaderOptions;
   readonly #bits = new Map<number, number>();
@@ -72,6 +76,7 @@ export class SlotReader {
     known: readonly number[],
     options: ReaderOptions,
   ) {
+    this.#bytes = kernel.bytes;
     this.#words = new Uint32Array(kernel.memory.buffer);
     this.#options = options;
     known.forEach((code, i) => this.#bits.set(code, 1 << i));
@@ -85,6 +90,7 @@ export class SlotReader {
    * @returns How to answer it, or `undefined` if somebody else has to look.
    */
   read(slot: number, length: number): Choice | undefined {
+    this.singles[slot] = 0;
     if (length < REQUEST_BYTES || length > INPUT_BYTES || (length & 3) !== 0) {
       return undefined;
     }
@@ -147,7 +153,34 @@ export class SlotReader {
     if (mask < 0) return undefined;
     this.nonceAt[slot] = nonce << 2;
     this.srvAt[slot] = srv << 2;
-    return this.#choose(mask, framed, typed === 1, nonceBytes);
+    const choice = this.#choose(mask, framed, typed === 1, nonceBytes);
+    // Where a signature answers only one request there is nothing to be gained.
+    if (choice?.dialect.batches !== "one") return choice;
+    this.singles[slot] = 1;
+    return undefined;
+  }
+
+  /**
+   * Which key the request that was read means; see `Keyring.select()`.
+   *
+   * @param slot Where it lies.
+   * @param dialect How it is to be answered.
+   * @param identities The keys there are.
+   */
+  select(
+    slot: number,
+    dialect: Dialect,
+    identities: readonly Identity[],
+  ): Identity | undefined {
+    const srv = dialect.srv === "heeded" ? this.srvAt[slot] : 0;
+    if (!srv) return identities.length === 1 ? identities[0] : undefined;
+    search: for (const identity of identities) {
+      for (let i = 0; i < 32; i++) {
+        if (this.#bytes[srv + i] !== identity.srv[i]) continue search;
+      }
+      return identity;
+    }
+    return undefined;
   }
 
   /** The known ones among the versions offered, a bit each; -1 for a list out of order. */
@@ -201,9 +234,7 @@ export class SlotReader {
     const dialect = version === undefined
       ? undefined
       : dialectFor(version, { typed });
-    // Where a signature answers only one request there is nothing to be gained.
-    return version === undefined || dialect?.nonceSize !== nonceSize ||
-        dialect.batches === "one"
+    return version === undefined || dialect?.nonceSize !== nonceSize
       ? undefined
       : this.#intern(version, dialect);
   }

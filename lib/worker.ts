@@ -32,6 +32,12 @@ const REPORT_MS = 1000;
 /** How long to look for more before going to sleep; see `PacketRingOptions`. */
 const SPIN_MS = 0.04;
 
+/**
+ * How long the event loop goes without a turn. Only in one can the thread be terminated, as
+ * it has to be together with the one that has started it.
+ */
+const TURN_MS = 500;
+
 /** Faults in a row after which the worker gives itself up, to be replaced. */
 const MAX_FAULTS = 100;
 
@@ -123,14 +129,20 @@ async function loop(
   slots: FastResponder,
   orders: Int32Array,
 ): Promise<void> {
+  let turnAt = performance.now();
   for (let faults = 0; !stopping;) {
     try {
-      const count = ring.receive(unreported ? REPORT_MS : -1);
+      const count = ring.receive(TURN_MS);
       if (count > 0) {
         await answer(server, ring, slots, count);
         unreported = true;
       }
-      if (unreported && performance.now() - reportedAt >= REPORT_MS) report();
+      const now = performance.now();
+      if (unreported && now - reportedAt >= REPORT_MS) report();
+      if (now - turnAt >= TURN_MS) {
+        await turn();
+        turnAt = performance.now();
+      }
       // An order is announced by the waker, and comes in a turn of the event loop.
       if (count === 0) await allHeeded(orders);
       faults = 0;

@@ -46,8 +46,11 @@ const REFRESH_MS = 500;
 /** How long workers have to finish what they are answering. */
 const STOP_MS = 5_000;
 
-/** How often keys and clock are looked after, as no batch of this thread may do so. */
-const CARE_MS = 250;
+/**
+ * How often keys and clock are looked after, as no batch of this thread may do so; several
+ * times within `LEAST_RESERVE_MICROS`.
+ */
+export const CARE_MS = 250;
 
 /** Several threads that answer on one UDP address. */
 export class WorkerPool {

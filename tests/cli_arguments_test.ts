@@ -12,6 +12,7 @@ import {
   parseSwitch,
   parseTarget,
   parseTimeout,
+  parseValidity,
   parseVersions,
   splitHostPort,
   toOffer,
@@ -156,6 +157,8 @@ test("numbers are decimal and within their limits", () => {
   assert.equal(parseFraction("1e-3"), 0.001);
   const bad = ["", " ", "-1", "abc", "5s", "NaN", "Infinity", "1e400", "0x10"];
   refuses(parseSeconds, "0", "1e-7", ...bad);
+  refuses(parseValidity, "0", "1e-7", "1", "3.999", ...bad);
+  assert.equal(parseValidity("4"), 4);
   refuses(parseTimeout, "0", "86400.1", "1e9", ...bad);
   refuses(parseFraction, "2", "1.001", ...bad);
 });

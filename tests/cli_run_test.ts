@@ -235,6 +235,11 @@ Deno.test("server run refuses options that make no sense", async () => {
     [["--radius", "-1"], /seconds$/],
     [["--radius", "1e30"], /^cannot use radius of 1e\+30 seconds$/],
     [["--validity-seconds", "0"], /seconds$/],
+    [
+      ["--validity-seconds", "1"],
+      /^cannot use "1" for --validity-seconds: at least 4 /,
+    ],
+    [["--validity-seconds", "3.9"], /--validity-seconds: at least 4 /],
     [["--validity-seconds", "1e30"], /^cannot use validity of /],
     [["--grease-probability", "2"], /fraction/],
     [["--grease-probability", "abc"], /fraction/],

@@ -28,6 +28,7 @@ Deno.test("createCounters() begins with zeros", none, () => {
     panics: 0,
     tcpAccepted: 0,
     tcpRejected: 0,
+    tcpEvicted: 0,
     tcpAborted: 0,
     tcpCompleted: 0,
   });

@@ -9,14 +9,19 @@ import {
   type DatagramOptions,
   type DatagramSocket,
   formatAddress,
+  isOverlong,
   MAX_DATAGRAM_BYTES,
+  RECEIVE_BYTES,
 } from "../lib/net/datagram.ts";
 import { hasDenoUdp, openDenoUdp } from "../lib/net/deno_udp.ts";
 import { linuxUdpProblem, openLinuxUdp } from "../lib/net/linux_udp.ts";
 import { openNodeUdp } from "../lib/net/node_udp.ts";
 import { isPermissionError } from "../lib/net/resolve.ts";
 import { openUdp } from "../lib/net/udp.ts";
-import { bytes } from "./_fixtures.ts";
+import { serve } from "../lib/serve.ts";
+import { Server } from "../lib/server.ts";
+import { verifyResponse } from "../lib/verify.ts";
+import { bytes, PUBLIC_KEY, requestFor } from "./_fixtures.ts";
 
 interface Backend {
   name: string;
@@ -250,6 +255,55 @@ for (const { name, missing, open } of BACKENDS) {
         assert.deepEqual(bytes, long.slice(0, bytes.length));
       }
     }));
+
+  test("gives of a long datagram more than is accepted, and of no other", () =>
+    withSockets(open, [{}, { maxBatch: 1 }], async (near, far) => {
+      const lengths = [2048, 2049, 2050, 4096, 9000, 60_000, 2047];
+      const sent = lengths.map((length) => bytes(length, length));
+      await sendInOrder(near, far, sent);
+      const taken = await take(far, lengths.length);
+      for (const [i, { bytes }] of taken.entries()) {
+        const whole = sent[i] as Uint8Array;
+        assert.deepEqual(bytes, whole.slice(0, RECEIVE_BYTES));
+        const overlong = whole.length > MAX_DATAGRAM_BYTES;
+        assert.equal(isOverlong(taken[i] as unknown as Datagram), overlong);
+      }
+    }));
+
+  for (const kind of ["plain", "subclass"]) {
+    test(`lets a ${kind} server answer nothing that was cut`, () =>
+      withSockets(open, [{}], async (near) => {
+        class Other extends Server {
+          override acceptRequest(): boolean {
+            return true;
+          }
+        }
+        const options = { privateKey: bytes(32, 1), greaseProbability: 0 };
+        await using running = await serve(
+          await (kind === "plain" ? Server : Other).create(options),
+          { hostname: "127.0.0.1", port: 0, tcp: false, open },
+        );
+        const { hostname, port } = running.address;
+        const peer = near.peer(hostname, port);
+        // The first 2048 bytes of these are good requests themselves: only padding is lost.
+        const sizes = [2052, 3000, 60_000, 2048];
+        for (const [i, size] of sizes.entries()) {
+          const request = requestFor("google", i, size);
+          assert.equal(request.length, size);
+          assert.equal(await near.send([{ bytes: request, peer }]), 1);
+        }
+        const [reply] = await take(near, 1);
+        const verdict = await verifyResponse({
+          request: requestFor("google", sizes.length - 1, 2048),
+          response: reply?.bytes as Uint8Array,
+          publicKey: PUBLIC_KEY,
+        });
+        assert(verdict.ok, "the answer to another one");
+        await running.shutdown();
+        const { received, answered, dropped } = running.counters.udp;
+        assert.deepEqual([received, answered, dropped.framing], [4, 1, 3]);
+      }));
+  }
 
   test("gives an empty datagram like any other", () =>
     withSockets(open, [{}, {}], async (near, far) => {

@@ -14,6 +14,7 @@ const EXPECTED: Readonly<Record<DropReason, true>> = {
   srv: true,
   delegation: true,
   clock: true,
+  budget: true,
   refused: true,
   amplification: true,
   write: true,

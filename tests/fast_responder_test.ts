@@ -89,7 +89,7 @@ for (const count of [1, 2, 3, 63, 64, 65, 127, 128]) {
     permissions: "none",
     fn: async () => {
       const keyring = await makeKeyring();
-      const options = { keyring, soloBudget: 0 };
+      const options = { keyring, soloBudget: 0, singleBudget: Infinity };
       const fast = new FastResponder(options);
       const slow = new Responder(options);
       for (const id of IDS) {
@@ -234,6 +234,44 @@ Deno.test({
     const [alone = 0, , shared = 0] = lengths;
     assert.deepEqual(lengths, [alone, alone, shared, shared, shared, shared]);
     assert.equal(shared - alone, 2 * 64);
+  },
+});
+
+Deno.test({
+  name: "what is signed one by one has the budget that the responder gives it",
+  permissions: "none",
+  fn: async () => {
+    // Old and new side by side.
+    const ids: DialectId[] = ["draft-02", "rfc-10049", "draft-01", "draft-05"];
+    const packets = Array.from(
+      { length: 128 },
+      (_, i) => requestFor(ids[i % 4] as DialectId, i),
+    );
+    for (const longTerm of [[LONG_TERM], [LONG_TERM, OTHER_LONG_TERM]]) {
+      const keyring = await makeKeyring({ longTerm });
+      for (const singleBudget of [undefined, 0, 5]) {
+        const options = { keyring, soloBudget: 0, singleBudget };
+        const fast = new FastResponder(options);
+        const slow = new Responder(options);
+        const late = {
+          ...MOMENT,
+          midpointMicros: keyring.notAfterMicros + SECOND,
+        };
+        for (const moment of [MOMENT, late, MOMENT]) {
+          const actual = await answer(fast, packets, moment);
+          const expected = await slow.respond(packets, moment);
+          const reasons = (outcomes: readonly Outcome[]) =>
+            outcomes.map((one) => "drop" in one ? one.drop : "answered");
+          assert.deepEqual(reasons(actual), reasons(expected));
+          const dropped = reasons(actual).filter((one) => one === "budget");
+          const singles = moment === MOMENT && longTerm.length === 1 ? 64 : 0;
+          assert.equal(
+            dropped.length,
+            Math.max(0, singles - (singleBudget ?? 8)),
+          );
+        }
+      }
+    }
   },
 });
 

@@ -13,6 +13,7 @@ class FakeKeyring {
   open = true;
   notAfterMicros: bigint = NOW_MICROS + DAY;
   delegatedUntilMicros: bigint | undefined;
+  reserveMicros: bigint = DAY / 8n;
   readonly renewals: PromiseWithResolvers<number>[] = [];
 
   isStale(): boolean {
@@ -41,6 +42,30 @@ function begin() {
 
 const look = (care: KeyCare, after = 0n) =>
   care.look(NOW_MICROS + after, after);
+
+Deno.test(
+  "KeyCare tries again several times while the key in use can sign",
+  none,
+  async () => {
+    for (const reserveMicros of [2n * SECOND, 20n * SECOND, DAY / 8n]) {
+      const { keyring, care } = begin();
+      keyring.stale = true;
+      keyring.reserveMicros = reserveMicros;
+      let tries = 0;
+      for (
+        let after = 0n;
+        after < reserveMicros;
+        after += reserveMicros / 16n
+      ) {
+        const waiting = look(care, after);
+        if (keyring.renewals.length === tries) continue;
+        keyring.renewals[tries++]?.reject(new Error("far away"));
+        await waiting;
+      }
+      assert(tries >= 3, `${tries} tries in ${reserveMicros} us`);
+    }
+  },
+);
 
 Deno.test("KeyCare lets good keys be", none, () => {
   const { keyring, told, care } = begin();

@@ -8,6 +8,7 @@ import {
   type Identity,
   importKey,
   type Keyring,
+  LEAST_VALIDITY_MICROS,
   spellingOf,
 } from "../lib/keyring.ts";
 import { encodeMessage, type Entry } from "../lib/message.ts";
@@ -153,6 +154,29 @@ Deno.test(
       two.select(srvOf(OTHER_LONG_TERM.publicKey)),
       two.identities[1],
     );
+  },
+);
+
+Deno.test(
+  "a keyring keeps two seconds in reserve, or an eighth",
+  none,
+  async () => {
+    assert.equal(LEAST_VALIDITY_MICROS, 4n * SECOND);
+    const cases: [validity: bigint, reserve: bigint][] = [
+      [DAY, DAY / 8n],
+      [16n * SECOND, 2n * SECOND],
+      [8n * SECOND, 2n * SECOND],
+      [4n * SECOND, 2n * SECOND],
+      [2n * SECOND, SECOND],
+      [1n, 0n],
+    ];
+    for (const [validityMicros, reserve] of cases) {
+      const keyring = await makeKeyring({ validityMicros });
+      assert.equal(keyring.reserveMicros, reserve);
+      const end = keyring.notAfterMicros - reserve;
+      assert(!keyring.isStale(end - 1n));
+      assert(keyring.isStale(end));
+    }
   },
 );
 

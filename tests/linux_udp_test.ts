@@ -12,7 +12,7 @@ import { CUT, type PacketRing } from "../lib/net/packet_ring.ts";
 import { chooseServerIo, openServerUdp } from "../lib/net/udp.ts";
 import { serve } from "../lib/serve.ts";
 import { Server } from "../lib/server.ts";
-import { bytes } from "./_fixtures.ts";
+import { bytes, requestFor } from "./_fixtures.ts";
 
 const MISSING = linuxUdpProblem();
 
@@ -459,6 +459,100 @@ test("a server serves through such a socket", async () => {
   });
   assert(!Number.isNaN(midpoint.getTime()));
   assert.equal(running.counters.udp.answered, 1);
+});
+
+/** May a port of loopback be bound? */
+function isFree(port: number): boolean {
+  try {
+    openLinuxUdp({ hostname: "127.0.0.1", port, maxBatch: 1 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const DOOMED = [
+  { what: "that serves", workers: 0, isFlooded: false },
+  { what: "that is flooded", workers: 0, isFlooded: true },
+  { what: "with workers", workers: 2, isFlooded: false },
+  { what: "whose workers are flooded", workers: 2, isFlooded: true },
+];
+
+for (const { what, workers, isFlooded } of DOOMED) {
+  test(`a thread ${what} frees its port when it is terminated`, async () => {
+    const url = new URL("_doomed_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    worker.onmessage = ({ data }) => resolve(data.port);
+    worker.onerror = reject;
+    worker.postMessage(workers);
+    const port = await promise;
+    // Somebody was there, and what waits has been used.
+    using client = openClient();
+    const request = requestFor("rfc-10049");
+    const ask = () => client.send(request, "127.0.0.1", port);
+    await ask();
+    assert((await client.receive()).bytes.length > 0);
+    assert(!isFree(port));
+    worker.terminate();
+    for (let turn = 0; !isFree(port); turn++) {
+      assert(turn < 5000, "never free");
+      for (let i = 0; i < (isFlooded ? 200 : 0); i++) await ask();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  });
+}
+
+test("a process serves on 40 addresses, and files keep their turn", async () => {
+  const server = await Server.create({
+    privateKey: bytes(32, 1), // behind PUBLIC_KEY
+    greaseProbability: 0,
+  });
+  await using running = await serve(server, {
+    listen: Array.from({ length: 40 }, () => ({
+      hostname: "127.0.0.1",
+      port: 0,
+    })),
+    tcp: false,
+    io: "linux",
+  });
+  const ports = new Set(running.addresses.map(({ port }) => port));
+  assert.equal(ports.size, 40);
+  using client = openClient();
+  for (let round = 1; round <= 3; round++) {
+    for (const port of ports) {
+      await client.send(requestFor("rfc-10049", port), "127.0.0.1", port);
+    }
+    const answered = new Set<number>();
+    while (answered.size < 40) answered.add((await client.receive()).port);
+    assert.deepEqual(answered, ports);
+    const text = await Deno.readTextFile(new URL(import.meta.url));
+    assert(text.includes("files keep their turn"));
+    assert.equal(running.counters.udp.answered, 40 * round);
+  }
+});
+
+test("a socket is woken while others wait, and they go on waiting", async () => {
+  const where = { hostname: "127.0.0.1", port: 0, maxBatch: 4 };
+  const [one, other] = [openLinuxUdp(where), openLinuxUdp(where)];
+  const [first, second] = [one.receive(), other.receive()];
+  one.stop();
+  assert.deepEqual(await first, []);
+  one.close();
+  using client = openClient();
+  await client.send(bytes(8, 1), "127.0.0.1", other.address.port);
+  const batch = await second;
+  assert.deepEqual(batch.map(({ bytes }) => bytes.length), [8]);
+  // And somebody new comes while one waits.
+  const third = other.receive();
+  const late = openLinuxUdp(where);
+  await client.send(bytes(9, 1), "127.0.0.1", late.address.port);
+  assert.deepEqual((await late.receive()).map(({ bytes }) => bytes.length), [
+    9,
+  ]);
+  other.close();
+  late.close();
+  assert.deepEqual(await third, []);
 });
 
 test("a server's backend is the fastest that is there", async () => {

@@ -171,6 +171,7 @@ const NAMES: readonly string[] = [
   "roughtime_udp_amp_suppressed_total counter ",
   "roughtime_tcp_accepted_total counter ",
   "roughtime_tcp_rejected_total counter ",
+  "roughtime_tcp_evicted_total counter ",
   "roughtime_tcp_aborted_total counter ",
   "roughtime_tcp_completed_total counter ",
   "roughtime_clock_status gauge status",
@@ -198,6 +199,7 @@ function distinct(): ServerCounters {
   counters.panics = next++;
   counters.tcpAccepted = next++;
   counters.tcpRejected = next++;
+  counters.tcpEvicted = next++;
   counters.tcpAborted = next++;
   counters.tcpCompleted = next++;
   return counters;
@@ -253,6 +255,7 @@ Deno.test("metrics say what was counted", none, () => {
   assert.equal(value("udp_amp_suppressed_total"), amplification);
   assert.equal(value("tcp_accepted_total"), counters.tcpAccepted);
   assert.equal(value("tcp_rejected_total"), counters.tcpRejected);
+  assert.equal(value("tcp_evicted_total"), counters.tcpEvicted);
   assert.equal(value("tcp_aborted_total"), counters.tcpAborted);
   assert.equal(value("tcp_completed_total"), counters.tcpCompleted);
 });

@@ -122,6 +122,7 @@ for (const dialect of ALL) {
       const responder = await makeResponder({
         maxBatch: 512,
         soloBudget: 0,
+        singleBudget: Infinity,
         onBatch: (version, size) => signed.push([version, size]),
       });
       for (const size of [...sizes, 255, 256, 257]) {
@@ -161,6 +162,7 @@ for (const dialect of ALL) {
       const sizes: number[] = [];
       const responder = await makeResponder({
         soloBudget: 0,
+        singleBudget: Infinity,
         onBatch: (_, size) => sizes.push(size),
       });
       const outcomes = await responder.respond(requests, MOMENT);
@@ -327,6 +329,7 @@ Deno.test(
         const sizes: number[] = [];
         const responder = await makeResponder({
           soloBudget,
+          singleBudget: Infinity,
           onBatch: (_, size) => sizes.push(size),
         });
         // The budget is for one call: the next has it again.
@@ -356,6 +359,62 @@ Deno.test(
         }
       }
     }
+  },
+);
+
+const SINGLE: readonly DialectId[] = ["draft-01", "draft-02"];
+
+Deno.test(
+  "respond() signs one by one only until the budget is used up",
+  none,
+  async () => {
+    assert.deepEqual(
+      ALL.filter(({ batches }) => batches === "one").map(({ id }) => id),
+      SINGLE,
+    );
+    // Among others, who are answered all the same.
+    const ids: DialectId[] = ["draft-01", "rfc-10049", "draft-02", "google"];
+    const requests = Array.from(
+      { length: 120 },
+      (_, i) => requestFor(ids[i % 4] as DialectId, i),
+    );
+    for (const [singleBudget, answered] of [[undefined, 8], [0, 0], [3, 3]]) {
+      const sizes: number[] = [];
+      const responder = await makeResponder({
+        singleBudget,
+        soloBudget: 0,
+        onBatch: (_, size) => sizes.push(size),
+      });
+      // The budget is for one call: the next has it again.
+      for (let call = 0; call < 2; call++) {
+        sizes.length = 0;
+        const outcomes = await responder.respond(requests, MOMENT);
+        let singles = 0;
+        for (const [i, request] of requests.entries()) {
+          const outcome = outcomes[i] as Outcome;
+          if (i % 2 === 0 && singles++ >= (answered as number)) {
+            assert.deepEqual(outcome, { drop: "budget" });
+          } else await verified(request, outcome);
+        }
+        assert.deepEqual(sizes.filter((size) => size > 1), [30, 30]);
+        assert.equal(sizes.length, (answered as number) + 2);
+      }
+    }
+  },
+);
+
+Deno.test(
+  "respond() spends nothing on what would not be answered anyhow",
+  none,
+  async () => {
+    const responder = await makeResponder({ singleBudget: 1 });
+    const requests = [0, 1, 2].map((n) => requestFor("draft-02", n));
+    const outcomes = await responder.respond(requests, MOMENT, {
+      accept: (_, i) => i > 0,
+    });
+    assert.deepEqual(outcomes[0], { drop: "refused" });
+    await verified(requests[1] as Uint8Array, outcomes[1]);
+    assert.deepEqual(outcomes[2], { drop: "budget" });
   },
 );
 
@@ -933,7 +992,7 @@ for (const [name, valid] of BASES) {
         packets.push({ name: id, packet, good: true });
       }
       packets.push({ name, packet: valid, good: true });
-      const responder = await makeResponder();
+      const responder = await makeResponder({ singleBudget: Infinity });
       const outcomes = await responder.respond(
         packets.map(({ packet }) => packet),
         MOMENT,
@@ -1128,6 +1187,7 @@ Deno.test(
       "srv",
       "delegation",
       "clock",
+      "budget",
       "refused",
       "amplification",
       "write",

@@ -39,6 +39,7 @@ const PATIENT: Partial<TcpLimits> = {
   idleMs: 600_000,
   readMs: 600_000,
   writeMs: 600_000,
+  maxConnectionsPerAddress: TCP_LIMITS.maxConnections,
 };
 
 async function start(
@@ -471,6 +472,161 @@ Deno.test("serve() closes a TCP connection whose packet takes too long", async (
   assertSettled(running);
 });
 
+for (
+  const [what, packet] of [
+    ["an empty message", frame(new Uint8Array(0))],
+    ["a message that is none", frame(bytes(1012, 1))],
+    ["an old protocol", frame(requestFor("google"))],
+  ] as const
+) {
+  Deno.test(`serve() does not keep a TCP connection for ${what}`, async () => {
+    await using running = await start({ ...PATIENT, idleMs: 200 });
+    using remote = await Remote.open(running);
+    let gone = false;
+    const rest = remote.rest().then((packets) => {
+      gone = true;
+      return packets;
+    });
+    // Far more often than needed, and also many at a time.
+    const one = Math.max(1, Math.ceil(64 / packet.length));
+    for (let i = 0; i < 3000 && !gone; i++) {
+      const packets = new Array(i % 2 ? 1 : one).fill(packet);
+      await remote.write(...packets).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert(gone, "kept as long as it went on");
+    assert.deepEqual(await rest, []);
+    await running.shutdown();
+    assert.equal(running.counters.tcpAborted, 1);
+    assertSettled(running);
+  });
+}
+
+Deno.test("serve() cuts a TCP peer off while it still trickles", async () => {
+  await using running = await start({ ...PATIENT, readMs: 100 });
+  using remote = await Remote.open(running);
+  const slow = requestFor("rfc-10049", 1, FRAME_BYTES + 8192);
+  let gone = false;
+  const rest = remote.rest().then(() => gone = true);
+  let sent = 0;
+  for (; sent < slow.length - 1 && !gone; sent++) {
+    await remote.write(slow.subarray(sent, sent + 1)).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert(gone, "it went on for as long as it liked");
+  await rest;
+  await running.shutdown();
+  assert.equal(running.counters.tcpAborted, 1);
+});
+
+Deno.test("serve() times only packets that have begun", async () => {
+  await using running = await start({ ...PATIENT, readMs: 100 });
+  // Both rest for longer than the one that is cut, which is the last to come.
+  using silent = await Remote.open(running);
+  using once = await Remote.open(running);
+  await once.ask(requestFor("rfc-10049", 1));
+  using partial = await Remote.open(running);
+  await partial.write(requestFor("rfc-10049", 2).subarray(0, 700));
+  assert.deepEqual(await partial.rest(), []);
+  await once.ask(requestFor("rfc-10049", 3));
+  await silent.ask(requestFor("rfc-10049", 4));
+  await running.shutdown();
+  assert.equal(running.counters.tcpAborted, 1);
+  assertSettled(running);
+});
+
+Deno.test("TcpServerSocket closes a half-closed connection after its last answer", async () => {
+  const socket = await openSocket(64);
+  for (const answered of [true, false]) {
+    using remote = await Remote.open(socket);
+    await remote.write(frame(bytes(40, 1)));
+    const batch = await socket.receive();
+    assert.equal(batch.length, 1);
+    await remote.closeWrite();
+    const [{ peer }] = batch as [Datagram];
+    const state = peer as unknown as { readonly ended: boolean };
+    await until(() => state.ended, "half closed");
+    if (answered) assert.equal(await socket.send(batch), 1);
+    socket.settle(batch);
+    assert.equal((await remote.rest()).length, answered ? 1 : 0);
+  }
+  socket.close();
+  await socket.closed;
+});
+
+Deno.test("serve() gives a new TCP peer the place of the one that is idle longest", async () => {
+  await using running = await start({ ...PATIENT, maxConnections: 3 });
+  using first = await Remote.open(running);
+  using second = await Remote.open(running);
+  using third = await Remote.open(running);
+  // By what was answered, not by when it came or what it sent.
+  await third.ask(requestFor("rfc-10049", 1));
+  await second.write(frame(new Uint8Array(0)));
+  await first.ask(requestFor("rfc-10049", 2));
+  await until(() => running.counters.tcp.received === 3, "received");
+  await askTcp(running, requestFor("rfc-10049", 3));
+  assert.deepEqual(await second.rest(), []);
+  await first.ask(requestFor("rfc-10049", 4));
+  await third.ask(requestFor("rfc-10049", 5));
+  await running.shutdown();
+  assert.equal(running.counters.tcpEvicted, 1);
+  assert.equal(running.counters.tcpRejected, 0);
+  assertSettled(running);
+});
+
+Deno.test("serve() gives one address its share of TCP connections", async () => {
+  await using running = await start({
+    ...PATIENT,
+    maxConnections: 40,
+    maxConnectionsPerAddress: 8,
+  });
+  const { counters } = running;
+  const crowd: Remote[] = [];
+  for (let i = 0; i < 30; i++) crowd.push(await Remote.open(running));
+  await until(() => counters.tcpAccepted === 30, "all seen");
+  await until(() => counters.tcpCompleted === 22, "those beyond are gone");
+  assert.equal(counters.tcpEvicted, 22);
+  for (const [i, remote] of crowd.entries()) {
+    if (i < 22) assert.deepEqual(await remote.rest(), []);
+    else await remote.ask(requestFor("rfc-10049", i));
+    remote[Symbol.dispose]();
+  }
+  await running.shutdown();
+  assertSettled(running);
+});
+
+Deno.test("TcpServerSocket closes nobody who waits for an answer", async () => {
+  const tally = new Tally();
+  const socket = await TcpServerSocket.open(
+    { ...LOOPBACK, maxBatch: 64 },
+    { ...TCP_LIMITS, ...PATIENT, maxConnections: 2 },
+    tally,
+  );
+  const batch: Datagram[] = [];
+  using one = await Remote.open(socket);
+  await one.write(frame(bytes(40, 1)));
+  batch.push(...await socket.receive());
+  using two = await Remote.open(socket);
+  await two.write(frame(bytes(40, 2)));
+  batch.push(...await socket.receive());
+  assert.equal(batch.length, 2);
+  using three = await Remote.open(socket);
+  assert.deepEqual(await three.rest(), []);
+  assert.equal(tally.counts.rejected, 1);
+  assert.equal(await socket.send(batch), 2);
+  socket.settle(batch);
+  assert.equal((await one.take(1)).length, 1);
+  assert.equal((await two.take(1)).length, 1);
+  // Now they do not any more.
+  using four = await Remote.open(socket);
+  await four.write(frame(bytes(40, 4)));
+  assert.equal((await socket.receive()).length, 1);
+  assert.deepEqual(await one.rest(), []);
+  assert.equal(tally.counts.evicted, 1);
+  socket.close();
+  await socket.closed;
+});
+
 Deno.test("serve() closes a TCP connection that does not read its answers", async () => {
   await using running = await start({ ...PATIENT, writeMs: 100 });
   using remote = await Remote.open(running);
@@ -539,8 +695,9 @@ Deno.test("serve() takes no more TCP connections than it should", async () => {
   try {
     const total = () => counters.tcpAccepted + counters.tcpRejected;
     await until(() => total() === 500, "all seen");
-    assert.equal(counters.tcpAccepted, 50);
-    assert.equal(counters.tcpRejected, 450);
+    // None of them waits for an answer, so that the last ones are in.
+    assert.equal(counters.tcpAccepted, 500);
+    assert.equal(counters.tcpEvicted, 450);
     // Who is in is served; who is not finds the connection closed.
     const replies = await Promise.all(remotes.map(async (remote, i) => {
       const request = requestFor("rfc-10049", i);
@@ -555,10 +712,10 @@ Deno.test("serve() takes no more TCP connections than it should", async () => {
     for (const remote of remotes) remote[Symbol.dispose]();
   }
   // Once they have gone there is room again.
-  await until(() => counters.tcpCompleted === 50, "gone");
+  await until(() => counters.tcpCompleted === 500, "gone");
   await askTcp(running);
   await running.shutdown();
-  assert.equal(counters.tcpAccepted, 51);
+  assert.equal(counters.tcpAccepted, 501);
   assert.equal(counters.tcpAborted, 0);
   assertSettled(running);
 });
@@ -705,12 +862,21 @@ Deno.test("serve() counts what it could not write over TCP", async () => {
 
 /** Counts what it is told. */
 class Tally implements TcpObserver {
-  readonly counts = { accepted: 0, rejected: 0, aborted: 0, completed: 0 };
+  readonly counts = {
+    accepted: 0,
+    rejected: 0,
+    evicted: 0,
+    aborted: 0,
+    completed: 0,
+  };
   accepted(): void {
     this.counts.accepted++;
   }
   rejected(): void {
     this.counts.rejected++;
+  }
+  evicted(): void {
+    this.counts.evicted++;
   }
   aborted(): void {
     this.counts.aborted++;
@@ -760,6 +926,7 @@ Deno.test("TcpServerSocket gives batches, and sends each reply to its own", asyn
   assert.deepEqual(tally.counts, {
     accepted: 2,
     rejected: 0,
+    evicted: 0,
     aborted: 0,
     completed: 2,
   });

@@ -8,6 +8,7 @@ import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../dialect.ts";
 import { parseKey } from "../key_text.ts";
 import { DEFAULT_PORT, type ListenAddress } from "../serve.ts";
+import { LEAST_VALIDITY_SECONDS } from "../server_options.ts";
 import { UsageError } from "./exit_code.ts";
 
 /** A server as named on the command line. */
@@ -101,6 +102,17 @@ export function parseSeconds(text: string): number {
   const seconds = parseDecimal(text);
   if (!Number.isFinite(seconds) || seconds < 1e-6) {
     throw new UsageError(`cannot use "${text}" as a number of seconds`);
+  }
+  return seconds;
+}
+
+/** Reads `--validity-seconds`. */
+export function parseValidity(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds < LEAST_VALIDITY_SECONDS) {
+    throw new UsageError(
+      `cannot use "${text}" for --validity-seconds: at least ${LEAST_VALIDITY_SECONDS} are needed, so that a key is replaced before it ends`,
+    );
   }
   return seconds;
 }

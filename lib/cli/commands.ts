@@ -17,6 +17,7 @@ import {
   parseListenPort,
   parseSeconds,
   parseTimeout,
+  parseValidity,
   parseVersions,
 } from "./arguments.ts";
 import {
@@ -219,6 +220,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     option("--max-connections <n>", "TCP connections at one time")
       .default(4096).argParser(parseCount),
     option(
+      "--max-connections-per-address <n>",
+      "TCP connections at one time from one IPv4 address or one /64 of IPv6",
+    ).default(64).argParser(parseCount),
+    option(
       "--io <how>",
       "linux, the system's own calls; portable, the runtime's; or what is best here",
     ).default("auto").argParser(parseChoice(["auto", "portable", "linux"])),
@@ -250,8 +255,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       "fall silent when the system says that the clock may be off by more",
     ).default(30).argParser(parseSeconds),
     option("--trust-clock", "do not ask the system how its clock is"),
-    option("--validity-seconds <seconds>", "how long an online key signs")
-      .default(3600).argParser(parseSeconds),
+    option(
+      "--validity-seconds <seconds>",
+      "how long an online key signs, 4 at least",
+    ).default(3600).argParser(parseValidity),
     option("--no-grease", "spoil no replies on purpose"),
     option("--grease-probability <fraction>", "fraction of replies to spoil")
       .default(0.001).argParser(parseFraction),

@@ -45,6 +45,7 @@ export interface RunOptions extends KeyOptions {
   readonly listen?: readonly ListenAddress[];
   readonly tcp: boolean;
   readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
   readonly io: ServerIo;
   readonly workers?: number;
   readonly radius: number;
@@ -152,7 +153,8 @@ function numbersOf(versions: readonly NamedVersion[]): number[] {
 }
 
 function listenOptions(options: RunOptions): ServeOptions {
-  const { host, port, listen, tcp, maxConnections, io } = options;
+  const { host, port, listen, tcp, io } = options;
+  const { maxConnections, maxConnectionsPerAddress } = options;
   const hostname = host?.replace(/^\[(.*)\]$/, "$1");
   const both = [
     ...(hostname === undefined ? [] : [{ hostname, port }]),
@@ -161,7 +163,7 @@ function listenOptions(options: RunOptions): ServeOptions {
   return {
     port,
     tcp,
-    tcpLimits: { maxConnections },
+    tcpLimits: { maxConnections, maxConnectionsPerAddress },
     io,
     workers: options.workers ?? navigator.hardwareConcurrency,
     ...(both.length === 0 ? {} : { listen: both }),

@@ -13,7 +13,10 @@ export interface Peer {
 
 /** A datagram and its other end. */
 export interface Datagram {
-  /** The payload. Received bytes are valid until the next call of `receive()`. */
+  /**
+   * The payload. Received bytes are valid until the next call of `receive()`; they are the
+   * first {@linkcode RECEIVE_BYTES} at most.
+   */
   readonly bytes: Uint8Array;
   /** Sender of a received datagram, destination of one to send. */
   readonly peer: Peer;
@@ -72,8 +75,20 @@ export interface DatagramOptions {
   readonly maxBatch: number;
 }
 
-/** Largest datagram that is read whole; longer ones arrive cut and fail to parse. */
+/** Largest datagram that is accepted. */
 export const MAX_DATAGRAM_BYTES = 2048;
+
+/**
+ * What backends give of a datagram, one byte more than is accepted: not every system says
+ * that it has cut one, and what was cut must not pass for whole. Of an unframed request the
+ * first 2048 bytes can make a good one.
+ */
+export const RECEIVE_BYTES: number = MAX_DATAGRAM_BYTES + 1;
+
+/** Is there more of a datagram than is accepted? Then nobody may answer what came of it. */
+export function isOverlong({ bytes }: Datagram): boolean {
+  return bytes.length > MAX_DATAGRAM_BYTES;
+}
 
 /** Writes an address the way people and URLs do. */
 export function formatAddress(hostname: string, port: number): string {

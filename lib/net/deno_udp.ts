@@ -10,8 +10,8 @@ import {
   type DatagramOptions,
   type DatagramSocket,
   formatAddress,
-  MAX_DATAGRAM_BYTES,
   type Peer,
+  RECEIVE_BYTES,
 } from "./datagram.ts";
 
 class DenoPeer implements Peer {
@@ -58,7 +58,7 @@ class DenoUdpSocket implements DatagramSocket {
     const { hostname, port } = listener.addr as Deno.NetAddr;
     this.address = { hostname, port };
     for (let i = 0; i < maxBatch; i++) {
-      this.#idle.push(new Uint8Array(MAX_DATAGRAM_BYTES));
+      this.#idle.push(new Uint8Array(RECEIVE_BYTES));
     }
   }
 

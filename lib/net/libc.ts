@@ -158,7 +158,7 @@ const AF_INET6 = 10;
 const SOCKADDR_BYTES = 128;
 const SOCKADDR_PORT = 2;
 /** Sockets are looked for among the first file descriptors; servers open theirs early. */
-const MAX_FD = 256;
+export const MAX_FD = 4096;
 
 /**
  * Makes the receive buffer of this process's UDP sockets on a port larger. The runtime

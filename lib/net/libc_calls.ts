@@ -13,11 +13,14 @@ import { openLibc } from "./libc.ts";
 // parameters what it takes slowest. Results of read and write are 64 bits wide; of what is
 // read here, eight bytes or -1, the lower half is the whole.
 const SYMBOLS = {
-  // <errno.h>, <string.h>, <net/if.h>, <unistd.h>
+  // <errno.h>, <string.h>, <stdlib.h>, <net/if.h>, <unistd.h>
   __errno_location: { parameters: [], result: "pointer" },
   strerror: { parameters: ["i32"], result: "pointer" },
+  calloc: { parameters: ["usize", "usize"], result: "pointer" },
+  free: { parameters: ["pointer"], result: "void" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   close: { parameters: ["i32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   // <sys/eventfd.h>

@@ -7,6 +7,7 @@
  */
 
 import { type DatagramOptions, formatAddress } from "./datagram.ts";
+import { type IsolateFile, tieToIsolate } from "./isolate_file.ts";
 import { setReceiveBuffer } from "./libc.ts";
 import {
   AF_INET,
@@ -24,6 +25,7 @@ import {
   wakeSocket,
 } from "./libc_calls.ts";
 import { Pinned } from "./libc_message.ts";
+import { acquirePoller, type Poller } from "./poller.ts";
 
 // <bits/socket.h>
 const SOCK_DGRAM = 2;
@@ -67,7 +69,11 @@ export interface SocketNumbers {
 /** What {@linkcode LibcSocket.wait} found; nothing where time ran out or a signal came. */
 export type Ready = "packets" | "woken" | "nothing";
 
-/** A bound socket. It belongs to the thread that made it, but for its `wakeFd`. */
+/**
+ * A bound socket. It belongs to the thread that made it, but for its `wakeFd`. Should that
+ * thread's isolate be terminated, the runtime closes it, where it may listen on TCP as well;
+ * else the port stays taken until the process ends.
+ */
 export class LibcSocket {
   /** Its calls. */
   readonly calls: SocketCalls["symbols"];
@@ -86,7 +92,8 @@ export class LibcSocket {
   /** Why the last call failed, if read at once. */
   readonly errno: () => number;
   readonly #library: SocketCalls;
-  readonly #isOwner: boolean;
+  readonly #files: readonly IsolateFile[];
+  #poller: Poller | undefined;
   // Three of struct pollfd: the socket and the waker to wait for, the socket to write to.
   readonly #polled = new Pinned(24);
   readonly #pollWaker = this.#polled.from(8);
@@ -105,24 +112,34 @@ export class LibcSocket {
     this.errno = errnoOf(library);
     this.family = bytes.length === 4 ? AF_INET : AF_INET6;
     this.isWildcard = bytes.every((byte) => byte === 0);
-    this.#isOwner = options.adopt === undefined;
     if (options.adopt) {
-      ({ fd: this.fd, wakeFd: this.wakeFd } = options.adopt);
+      // Duplicates: the one that has bound it may be gone first, and its numbers be others'.
+      this.#files = [options.adopt.fd, options.adopt.wakeFd].map((fd) =>
+        tieToIsolate(this.calls, fd, options) ?? { fd, close: () => {} }
+      );
+      [this.fd, this.wakeFd] = this.#files.map(({ fd }) => fd) as [
+        number,
+        number,
+      ];
       this.address = { hostname: options.hostname, port: options.port };
       this.#prepare();
       return;
     }
-    let fd = -1;
-    let wakeFd = -1;
+    const files: IsolateFile[] = [];
     try {
       // Not with SOCK_NONBLOCK, whatever the calls do: only for a socket that blocks does
       // poll() throw away packets with wrong checksums rather than say that one is there.
-      fd = this.#checked(
+      const fd = this.#own(
         this.calls.socket(this.family, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+        options,
+        files,
       );
-      wakeFd = this.#checked(this.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
       this.fd = fd;
-      this.wakeFd = wakeFd;
+      this.wakeFd = this.#own(
+        this.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+        options,
+        files,
+      );
       this.#configure(options);
       const { receiveBufferBytes: wanted } = options;
       this.receiveBufferBytes = wanted === undefined
@@ -140,12 +157,22 @@ export class LibcSocket {
       this.#checked(this.calls.getsockname(fd, bound, length));
       this.address = decodeSockaddr(bound);
     } catch (error) {
-      if (fd >= 0) this.calls.close(fd);
-      if (wakeFd >= 0) this.calls.close(wakeFd);
+      files.forEach((file) => file.close());
       library.close();
       throw error;
     }
+    this.#files = files;
     this.#prepare();
+  }
+
+  /** Sees to it that what was opened is closed, at the latest with the isolate. */
+  #own(opened: number, where: LinuxUdpOptions, files: IsolateFile[]): number {
+    const fd = this.#checked(opened);
+    const close = () => void this.calls.close(fd);
+    const tied = tieToIsolate(this.calls, fd, where);
+    if (tied) close();
+    files.push(tied ?? { fd, close });
+    return (tied ?? { fd }).fd;
   }
 
   #prepare(): void {
@@ -184,13 +211,20 @@ export class LibcSocket {
   }
 
   /**
-   * Waits for packets or to be woken, and takes note of the latter. Blocks the thread.
+   * Waits for packets or to be woken, and takes note of the latter. Blocks the thread. The
+   * runtime terminates a thread only in a turn of its event loop, so whoever waits again and
+   * again has to leave it one now and then.
    *
    * @param timeoutMs Longest wait, -1 for ever.
    */
   wait(timeoutMs = -1): Ready {
     this.calls.poll(this.#polled.pointer, 2n, timeoutMs);
-    return this.#ready();
+    // The upper half of a pollfd's second word is what happened.
+    const { words } = this.#polled;
+    const socket = (words[1] as number) >>> 16;
+    const waker = (words[3] as number) >>> 16;
+    words[1] = words[3] = POLLIN;
+    return this.#ready(socket, waker);
   }
 
   /**
@@ -198,16 +232,15 @@ export class LibcSocket {
    * back by way of the event loop, even if there is nothing to wait for.
    */
   async waitAside(): Promise<Ready> {
-    await this.calls.pollAside(this.#polled.pointer, 2n, -1);
-    return this.#ready();
+    this.#poller ??= acquirePoller(this.address);
+    const [socket = 0, waker = 0] = await this.#poller.wait([
+      this.fd,
+      this.wakeFd,
+    ]);
+    return this.#ready(socket, waker);
   }
 
-  #ready(): Ready {
-    // The upper half of a pollfd's second word is what happened.
-    const { words } = this.#polled;
-    const socket = (words[1] as number) >>> 16;
-    const waker = (words[3] as number) >>> 16;
-    words[1] = words[3] = POLLIN;
+  #ready(socket: number, waker: number): Ready {
     if (((socket | waker) & POLLNVAL) !== 0) {
       throw new Error("Socket is closed");
     }
@@ -223,7 +256,8 @@ export class LibcSocket {
 
   /** The same without blocking the thread. */
   async restAside(ms: number): Promise<void> {
-    await this.calls.pollAside(this.#pollWaker, 1n, ms);
+    this.#poller ??= acquirePoller(this.address);
+    await this.#poller.wait([this.wakeFd], ms);
   }
 
   /** Waits until something can be sent, or a time has passed. Blocks the thread. */
@@ -241,10 +275,8 @@ export class LibcSocket {
    * files at once, and the call under way returns into a library that is gone.
    */
   close(): void {
-    if (this.#isOwner) {
-      this.calls.close(this.fd);
-      this.calls.close(this.wakeFd);
-    }
+    this.#files.forEach((file) => file.close());
+    this.#poller?.release();
     this.#library.close();
   }
 }

@@ -9,8 +9,8 @@ import {
   type Datagram,
   type DatagramOptions,
   type DatagramSocket,
-  MAX_DATAGRAM_BYTES,
   type Peer,
+  RECEIVE_BYTES,
 } from "./datagram.ts";
 import { libcSocketProblem, wakeLibcSocket } from "./libc_calls.ts";
 import type { LinuxUdpOptions } from "./libc_socket.ts";
@@ -56,13 +56,13 @@ export function wakeRing(wakeFd: number): void {
 /** How long the event loop may be kept waiting while there is always something to take. */
 const MAX_HOLD_MS = 1;
 
+/** From one datagram to the next: a multiple of eight. */
+const SLOT_BYTES = (RECEIVE_BYTES + 7) & ~7;
+
 /** Room for replies until they are flushed: more than the longest datagram. */
 const OUTPUT_BYTES = 1 << 17;
 
-/**
- * A {@linkcode PacketRing} behind the seam. While it waits it takes up one of the runtime's
- * threads for blocking work, of which Deno has 32.
- */
+/** A {@linkcode PacketRing} behind the seam. All of an isolate's share a `Poller`. */
 export class LinuxUdpSocket implements DatagramSocket {
   readonly transport = "udp";
   /** The receive buffer that the kernel gave, if a size was asked for. */
@@ -78,12 +78,13 @@ export class LinuxUdpSocket implements DatagramSocket {
   /** Binds. */
   constructor(options: DatagramOptions & LinuxUdpOptions) {
     const slots = options.maxBatch;
-    this.#outputOffset = slots * MAX_DATAGRAM_BYTES;
+    this.#outputOffset = slots * SLOT_BYTES;
     this.#memory = new Uint8Array(this.#outputOffset + OUTPUT_BYTES);
     const memory = {
       bytes: this.#memory,
       inputOffset: 0,
-      inputStride: MAX_DATAGRAM_BYTES,
+      inputStride: SLOT_BYTES,
+      inputBytes: RECEIVE_BYTES,
       slots,
     };
     this.#ring = new PacketRing({ ...options, memory });
@@ -118,12 +119,9 @@ export class LinuxUdpSocket implements DatagramSocket {
 
   #batch(count: number): Datagram[] {
     return this.#ring.peers(count).map((peer, i) => {
-      const from = i * MAX_DATAGRAM_BYTES;
-      // One that was cut fills its slot, and fails to parse.
-      const length = Math.min(
-        this.#ring.lengths[i] as number,
-        MAX_DATAGRAM_BYTES,
-      );
+      const from = i * SLOT_BYTES;
+      // Where one was cut, what the ring says is more than any length.
+      const length = Math.min(this.#ring.lengths[i] as number, RECEIVE_BYTES);
       return { bytes: this.#memory.subarray(from, from + length), peer };
     });
   }

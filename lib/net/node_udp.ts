@@ -11,6 +11,7 @@ import {
   type DatagramSocket,
   formatAddress,
   type Peer,
+  RECEIVE_BYTES,
 } from "./datagram.ts";
 
 class NodePeer implements Peer {
@@ -79,7 +80,11 @@ class NodeUdpSocket implements DatagramSocket {
       if (this.#stopped || this.#queue.length >= MAX_QUEUED) return;
       const { buffer, byteOffset, length } = message;
       this.#queue.push({
-        bytes: new Uint8Array(buffer, byteOffset, length),
+        bytes: new Uint8Array(
+          buffer,
+          byteOffset,
+          Math.min(length, RECEIVE_BYTES),
+        ),
         peer: new NodePeer(address, port),
       });
       this.#wake?.();

@@ -6,6 +6,7 @@
  */
 
 import net from "node:net";
+import { ConnectionShare } from "./connection_share.ts";
 import {
   type Datagram,
   formatAddress,
@@ -18,9 +19,18 @@ import { PacketReader } from "./tcp.ts";
 export interface TcpLimits {
   /** Longest message taken, in bytes. */
   readonly maxMessageBytes: number;
-  /** Connections at one time; more are closed as they come. */
+  /**
+   * Connections at one time. Beyond it, the one that has been idle longest goes for each that
+   * comes.
+   */
   readonly maxConnections: number;
-  /** Milliseconds that a connection may rest. */
+  /**
+   * Connections at one time from one address, which is an IPv4 address or a /64 of IPv6.
+   * Beyond it, the idlest of that address goes, or the new one if none is idle. Behind a
+   * proxy, where all come from one address, this has to be as many as `maxConnections`.
+   */
+  readonly maxConnectionsPerAddress: number;
+  /** Milliseconds that a connection may last without an answer; what is dropped is none. */
   readonly idleMs: number;
   /** Milliseconds that a packet may take from its first byte to its last. */
   readonly readMs: number;
@@ -28,10 +38,14 @@ export interface TcpLimits {
   readonly writeMs: number;
 }
 
-/** What suits a public server. */
+/**
+ * What suits a public server. The share of an address leaves room for people behind one
+ * router, and needs 64 such addresses to fill the server.
+ */
 export const TCP_LIMITS: TcpLimits = {
   maxMessageBytes: 8192,
   maxConnections: 4096,
+  maxConnectionsPerAddress: 64,
   idleMs: 10_000,
   readMs: 5_000,
   writeMs: 5_000,
@@ -41,6 +55,8 @@ export const TCP_LIMITS: TcpLimits = {
 export interface TcpObserver {
   accepted(): void;
   rejected(): void;
+  /** One was closed to make room. */
+  evicted(): void;
   aborted(): void;
   completed(): void;
 }
@@ -61,8 +77,12 @@ class Connection implements Peer {
   readonly reader: PacketReader;
   outstanding = 0;
   ended = false;
-  aborted = false;
-  /** When the last packet was completed or answered. */
+  /** Is it done with, whatever still comes of it? */
+  dropped = false;
+  /**
+   * When it began or was last answered. A packet that gets no answer renews nothing: 12 bytes
+   * now and then would hold a connection for ever.
+   */
   activeAt: number;
   /** When the packet began that is not complete yet. */
   partialSince: number | undefined;
@@ -91,6 +111,7 @@ export class TcpServerSocket implements PacketSocket {
   readonly #observer: TcpObserver | undefined;
   readonly #maxBatch: number;
   readonly #connections = new Set<Connection>();
+  readonly #share: ConnectionShare<Connection>;
   readonly #paused = new Set<Connection>();
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #gone: Promise<void>;
@@ -110,6 +131,10 @@ export class TcpServerSocket implements PacketSocket {
     this.#limits = limits;
     this.#maxBatch = maxBatch;
     this.#observer = observer;
+    this.#share = new ConnectionShare(
+      limits,
+      ({ outstanding }) => outstanding === 0,
+    );
     const { address, port } = server.address() as net.AddressInfo;
     this.address = { hostname: address, port };
     server.on("connection", (socket) => this.#accept(socket));
@@ -158,13 +183,16 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   send(batch: readonly Datagram[]): Promise<number> {
+    const now = performance.now();
     let sent = 0;
     for (const { bytes, peer } of batch) {
       const connection = peer as Connection;
       // Gone, or about to be: what is written then is thrown away without a word.
       if (!connection.socket.writable) continue;
       const free = connection.socket.write(bytes);
-      if (!free) connection.blockedSince ??= performance.now();
+      if (!free) connection.blockedSince ??= now;
+      connection.activeAt = now;
+      this.#share.renew(connection);
       sent++;
     }
     return Promise.resolve(sent);
@@ -175,9 +203,11 @@ export class TcpServerSocket implements PacketSocket {
     for (const { peer } of batch) {
       const connection = peer as Connection;
       connection.outstanding--;
-      connection.activeAt = now;
       if (connection.ended && connection.outstanding === 0) {
         connection.socket.end();
+      } else if (now - connection.activeAt > this.#limits.idleMs) {
+        // The sweeper may never find it without a packet that waits to be dropped.
+        this.#abort(connection);
       } else this.#resume(connection);
     }
   }
@@ -217,20 +247,22 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   #accept(socket: net.Socket): void {
-    if (
-      this.#stopped || this.#connections.size >= this.#limits.maxConnections
-    ) {
-      socket.on("error", () => {});
-      socket.destroy();
-      this.#observer?.rejected();
-      return;
-    }
-    this.#observer?.accepted();
     const connection = new Connection(
       socket,
       this.#limits.maxMessageBytes,
       performance.now(),
     );
+    const { admitted, evicted } = this.#stopped
+      ? { admitted: false }
+      : this.#share.admit(connection, socket.remoteAddress ?? "");
+    if (!admitted) {
+      socket.on("error", () => {});
+      socket.destroy();
+      this.#observer?.rejected();
+      return;
+    }
+    if (evicted && this.#drop(evicted)) this.#observer?.evicted();
+    this.#observer?.accepted();
     this.#connections.add(connection);
     socket.on("data", (chunk: Uint8Array) => this.#take(connection, chunk));
     socket.on("drain", () => {
@@ -245,21 +277,19 @@ export class TcpServerSocket implements PacketSocket {
     socket.on("close", () => {
       this.#connections.delete(connection);
       this.#paused.delete(connection);
+      this.#share.remove(connection);
       this.#observer?.completed();
     });
     if (this.#overloaded(connection)) this.#pause(connection);
   }
 
   #take(connection: Connection, chunk: Uint8Array): void {
-    if (this.#closed) return;
+    if (this.#closed || connection.dropped) return;
     const { reader } = connection;
     const now = performance.now();
     const packets = reader.push(chunk);
     if (reader.broken) return this.#abort(connection);
-    if (packets.length > 0) {
-      connection.activeAt = now;
-      connection.partialSince = undefined;
-    }
+    if (packets.length > 0) connection.partialSince = undefined;
     // Counted from the first byte: one that sends a byte a second must not go on forever.
     connection.partialSince = reader.partial
       ? connection.partialSince ?? now
@@ -297,10 +327,16 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   #abort(connection: Connection): void {
-    if (connection.aborted) return;
-    connection.aborted = true;
-    this.#observer?.aborted();
+    if (this.#drop(connection)) this.#observer?.aborted();
+  }
+
+  /** Closes a connection at once; tells whether it was not already. */
+  #drop(connection: Connection): boolean {
+    if (connection.dropped) return false;
+    connection.dropped = true;
+    this.#share.remove(connection);
     connection.socket.destroy();
+    return true;
   }
 
   #sweep(): void {
