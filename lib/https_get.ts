@@ -30,15 +30,10 @@ export async function getHttps(
   fetch: typeof globalThis.fetch,
   init: Pick<RequestInit, "headers" | "signal">,
 ): Promise<HttpsAnswer> {
-  for (let at = url, hops = 0;; hops++) {
+  let at = url;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     if (at.protocol !== "https:") {
       return { ok: false, why: "it leads away from HTTPS" };
-    }
-    if (hops > MAX_REDIRECTS) {
-      return {
-        ok: false,
-        why: `it leads on and on, more than ${MAX_REDIRECTS} times`,
-      };
     }
     const response = await fetch(at, { ...init, redirect: "manual" });
     const step = nextOf(response, at);
@@ -47,6 +42,8 @@ export async function getHttps(
     if (typeof step === "string") return { ok: false, why: step };
     at = step;
   }
+  const why = `it leads on and on, more than ${MAX_REDIRECTS} times`;
+  return { ok: false, why };
 }
 
 /** Where a response leads, why that cannot be followed, or nothing if it is the answer. */

@@ -358,10 +358,7 @@ export class Server {
     }
   }
 
-  /**
-   * Looks after the keys and the clock as every batch does, for when there are none: an
-   * idle server should notice too that its delegation ends. Never fails.
-   */
+  /** Looks after keys and clock as every batch does, for when there are none. Never fails. */
   async lookAfter(): Promise<void> {
     try {
       await this.#moment();
@@ -383,9 +380,10 @@ export class Server {
       radiusMicros: this.getRadius(),
       maxRadiusMicros: this.#maxRadiusMicros,
     }, monotonic);
-    // Clients take such a time for one of another version, and no layout holds all of them.
-    const isTold = status !== "stopped" && isPlausible(midpointMicros);
-    return isTold ? { midpointMicros, radiusMicros } : "clock";
+    // No layout holds every time, and a clamped one would be a lie.
+    return status === "stopped" || !isPlausible(midpointMicros)
+      ? "clock"
+      : { midpointMicros, radiusMicros };
   }
 
   #panic(error: unknown): void {
