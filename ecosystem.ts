@@ -70,7 +70,12 @@ export {
   survey,
   type SurveyOptions,
 } from "./lib/measure.ts";
-export { type ServerOutcome, type ServerStatus } from "./lib/vote.ts";
+export type {
+  ServerOutcome,
+  ServerStatus,
+  Voted,
+  VoteOptions,
+} from "./lib/vote.ts";
 export {
   type Answer,
   type AskListedOptions,

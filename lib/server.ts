@@ -310,12 +310,8 @@ export class Server {
       const outcomes: Outcome[] = [];
       for (const [i, packet] of packets.entries()) {
         const peer = peers?.[i];
-        outcomes.push(
-          ...await this.handleBatch([packet], {
-            transport,
-            peers: peer && [peer],
-          }),
-        );
+        const alone = { transport, peers: peer && [peer] };
+        outcomes.push(...await this.handleBatch([packet], alone));
       }
       return outcomes;
     }
