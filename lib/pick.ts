@@ -128,7 +128,7 @@ export async function askListed(
       });
       return { answer, rand: previousReply && blind };
     } catch (error) {
-      if (signal?.aborted) throw error;
+      signal?.throwIfAborted();
       // That answers came and were bad says more than that none came elsewhere.
       const isSilence = failure instanceof VerificationError &&
         !(error instanceof VerificationError);
