@@ -30,7 +30,8 @@ export async function getHttps(
   fetch: typeof globalThis.fetch,
   init: Pick<RequestInit, "headers" | "signal">,
 ): Promise<HttpsAnswer> {
-  for (let at = url, hops = 0;; hops++) {
+  let at = url;
+  for (let hops = 0;; hops++) {
     if (at.protocol !== "https:") {
       return { ok: false, why: "it leads away from HTTPS" };
     }

@@ -103,10 +103,10 @@ Deno.test(
     const reason = new Error("no randomness");
     let calls = 0;
     try {
-      crypto.getRandomValues = (array) => {
+      crypto.getRandomValues = ((array: Uint8Array<ArrayBuffer>) => {
         if (++calls > 1) throw reason;
         return getRandomValues.call(crypto, array);
-      };
+      }) as typeof getRandomValues;
       await assert.rejects(
         sendRequest(query({ open })),
         (error) => error === reason,
