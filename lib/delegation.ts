@@ -112,11 +112,34 @@ export async function parseDelegation(
   const publicKey = decodeBytes(json.publicKey);
   const seed = decodeBytes(json.onlineSeed);
   if (publicKey?.length !== KEY_BYTES || seed?.length !== KEY_BYTES) {
+    seed?.fill(0);
     return problem("a key in it is not 32 bytes of base64");
   }
   const signer = createSigner(seed);
   const kept = options.exportable ? seed.slice() : undefined;
   seed.fill(0);
+  const result = await readCertificates(json, publicKey, signer);
+  if (!result.ok) {
+    signer.destroy?.();
+    kept?.fill(0);
+    return result;
+  }
+  const online = { signer, seed: kept, ...result.certified };
+  return { ok: true, delegated: { publicKey, online } };
+}
+
+/** Reads the certificates, and the window that all of them leave. */
+async function readCertificates(
+  json: Record<string, unknown>,
+  publicKey: Uint8Array,
+  signer: Signer,
+): Promise<
+  | {
+    readonly ok: true;
+    readonly certified: Omit<Delegated["online"], "signer" | "seed">;
+  }
+  | { readonly ok: false; readonly problem: string }
+> {
   const certificates = new Map<CertificateKind, Uint8Array>();
   let window: { notBeforeMicros: bigint; notAfterMicros: bigint } | undefined;
   for (const kind of CERTIFICATE_KINDS) {
@@ -136,8 +159,7 @@ export async function parseDelegation(
   if (!window || window.notBeforeMicros > window.notAfterMicros) {
     return problem("its window is empty");
   }
-  const online = { signer, certificates, seed: kept, ...window };
-  return { ok: true, delegated: { publicKey, online } };
+  return { ok: true, certified: { certificates, ...window } };
 }
 
 function later(a: bigint | undefined, b: bigint): bigint {

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { windowState } from "./certificate.ts";
 import { HASH_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
 import { ALIASES, type Dialect } from "./dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
@@ -33,6 +32,7 @@ import {
   ANSWERABLE,
   type Moment,
   type Outcome,
+  refusalAt,
   Responder,
   type ResponderOptions,
   SINGLE_BUDGET,
@@ -163,10 +163,11 @@ export class FastResponder {
     // Whether a key may sign now is asked once a group rather than once a request.
     for (let i = 0; i < this.#groupCount; i++) {
       const group = this.#groups[i] as Group;
-      const { online } = group.identity;
-      if (windowState(online, moment.midpointMicros) === "open") continue;
+      const { identity, choice: { dialect } } = group;
+      const refusal = refusalAt(identity, dialect, moment.midpointMicros);
+      if (refusal === undefined) continue;
       for (let k = 0; k < group.count; k++) {
-        this.drops[group.slots[k] as number] = "delegation";
+        this.drops[group.slots[k] as number] = refusal;
       }
       group.count = 0;
     }

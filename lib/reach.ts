@@ -18,7 +18,10 @@ import type { ServerAddress } from "./server_address.ts";
 import type { ListedServer } from "./server_list.ts";
 
 /** What of a {@linkcode ListedServer} tells how to reach it. */
-export type Reachable = Pick<ListedServer, "name" | "addresses" | "offer">;
+export type Reachable = Pick<
+  ListedServer,
+  "name" | "addresses" | "version" | "offer"
+>;
 
 /** One way to ask a server. */
 export interface Attempt {
@@ -64,24 +67,59 @@ export async function reach<T>(
   options: ReachOptions,
   ask: (attempt: Attempt) => Promise<T>,
 ): Promise<T> {
+  const attempts = attemptsFor(server, options);
+  const { signal, timeoutMs } = options;
   let failure: unknown;
-  for (const attempt of attemptsFor(server, options)) {
-    options.signal?.throwIfAborted();
+  for (const attempt of attempts) {
+    signal?.throwIfAborted();
+    // An answer, even one that is refused, shows that the list is right about the version.
+    const isSpoken = server.version !== undefined &&
+      failure instanceof VerificationError;
+    if (isSpoken && attempt.versions !== attempts[0]?.versions) continue;
     try {
       return await ask(attempt);
     } catch (error) {
-      if (options.signal?.aborted) throw error;
+      signal?.throwIfAborted();
       if (weight(error) > weight(failure)) failure = error;
     }
   }
-  throw failure ?? new NetworkError(
+  if (failure === undefined) throw noAddress(server, options);
+  throw isTimeout(failure) ? silence(attempts, timeoutMs) : failure;
+}
+
+function noAddress(
+  { name }: Reachable,
+  { transport }: ReachOptions,
+): NetworkError {
+  const how = transport === "auto" ? "UDP or TCP" : transport.toUpperCase();
+  return new NetworkError(
     "unreachable",
-    `Cannot ask ${server.name}: the list has no address for it that can be used over ${
-      options.transport === "auto" ? "UDP or TCP" : options.transport
-        .toUpperCase()
-    }`,
+    `Cannot ask ${name}: the list has no address for it that can be used over ${how}`,
   );
 }
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
+/** Each attempt knows only of its own part of the time. */
+function silence(
+  attempts: readonly Attempt[],
+  timeoutMs: number,
+): DOMException {
+  const asked = attempts.map(({ address: { host, port } }) =>
+    `${host} port ${port}`
+  );
+  return new DOMException(
+    `No answer from ${[...new Set(asked)].join(" or ")} within ${
+      timeoutMs / 1000
+    } s`,
+    "TimeoutError",
+  );
+}
+
+/** What a list says is rarely wrong, and a slow server needs its time: so much for one else. */
+const LIKELY_PARTS = 8;
 
 /** How much a failure says. */
 function weight(error: unknown): number {
@@ -102,15 +140,9 @@ function attemptsFor(
     if (dialect === undefined) throw new RangeError("Cannot offer nothing");
     const nonceSize = nonceSizeOf(numbers);
     // Google's protocol has no TCP.
+    const parts = i > 0 ? 1 : server.version === undefined ? 2 : LIKELY_PARTS;
     return routes.filter((route) => dialect.framed || route.transport !== "tcp")
-      // What comes first is likely to be right, and so gets twice the time.
-      .map((route) => ({
-        ...route,
-        versions,
-        dialect,
-        nonceSize,
-        parts: i ? 1 : 2,
-      }));
+      .map((route) => ({ ...route, versions, dialect, nonceSize, parts }));
   });
   const parts = attempts.reduce((sum, attempt) => sum + attempt.parts, 0);
   return attempts.map(({ parts: own, ...attempt }) => ({

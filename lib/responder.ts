@@ -25,7 +25,12 @@ import { type Identity, type Keyring, spellingOf } from "./keyring.ts";
 import { buildTree, leafHash } from "./merkle.ts";
 import type { Rejection } from "./rejection.ts";
 import { type ParsedRequest, parseRequest, REQUEST_BYTES } from "./request.ts";
-import { buildSrep, encodeResponse, responseEntries } from "./response.ts";
+import {
+  buildSrep,
+  canTell,
+  encodeResponse,
+  responseEntries,
+} from "./response.ts";
 import { TAG } from "./tag.ts";
 
 /** What becomes of one request. */
@@ -135,6 +140,17 @@ export const ANSWERABLE: readonly number[] = [
   ...SERVER_VERSIONS,
   GOOGLE_VERSION,
 ];
+
+/** Why a key may not sign this time in this dialect, if it may not. */
+export function refusalAt(
+  { online }: Identity,
+  dialect: Dialect,
+  micros: bigint,
+): DropReason | undefined {
+  // Clamped to what the layout can hold, it would be a lie under a valid signature.
+  if (!canTell(dialect, micros)) return "clock";
+  return windowState(online, micros) === "open" ? undefined : "delegation";
+}
 
 /** See `singleBudget`. */
 export const SINGLE_BUDGET = 8;
@@ -289,10 +305,8 @@ export class Responder {
       dialect.srv === "heeded" ? request.srv : undefined,
     );
     if (identity === undefined) return "srv";
-    if (windowState(identity.online, moment.midpointMicros) !== "open") {
-      return "delegation";
-    }
-    return { identity, dialect, version, request };
+    return refusalAt(identity, dialect, moment.midpointMicros) ??
+      { identity, dialect, version, request };
   }
 
   /** One tree, one signature, many replies. */

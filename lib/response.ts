@@ -30,6 +30,8 @@ import { TAG } from "./tag.ts";
 import {
   decodeTimestamp,
   encodeTimestamp,
+  fits,
+  isPlausible,
   radiusFromMicros,
   radiusToMicros,
 } from "./timestamp.ts";
@@ -222,6 +224,19 @@ function findDialect(
       : reject({ code: "version-misplaced", version });
   }
   return reject({ code: "tag-missing", document: "response", tag: TAG.VER });
+}
+
+/**
+ * Is this a time that a reply in the dialect can say? Where the version is not signed, it has to
+ * be plausible too, or it could be one of another version that was given this one's name.
+ *
+ * @param dialect How the server speaks.
+ * @param micros Microseconds since 1970.
+ */
+export function canTell(dialect: Dialect, micros: bigint): boolean {
+  return dialect.versionEcho === "top"
+    ? isPlausible(micros)
+    : fits(dialect.time, micros);
 }
 
 /** What a signed reply says, and to how many requests. */

@@ -36,7 +36,6 @@ import {
   type ServerOptions,
   validityOf,
 } from "./server_options.ts";
-import { isPlausible } from "./timestamp.ts";
 
 /** Answers requests; see {@linkcode Server.create}. */
 export class Server {
@@ -376,10 +375,7 @@ export class Server {
       radiusMicros: this.getRadius(),
       maxRadiusMicros: this.#maxRadiusMicros,
     }, monotonic);
-    // No layout holds every time, and a clamped one would be a lie.
-    return status === "stopped" || !isPlausible(midpointMicros)
-      ? "clock"
-      : { midpointMicros, radiusMicros };
+    return status === "stopped" ? "clock" : { midpointMicros, radiusMicros };
   }
 
   #panic(error: unknown): void {

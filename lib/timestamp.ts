@@ -89,6 +89,19 @@ export function isPlausible(micros: bigint): boolean {
   return micros >= 0n && micros < PLAUSIBLE_END_MICROS;
 }
 
+/** Can the layout hold a time as it is, but for what is below its unit? */
+export function fits(unit: TimeUnit, micros: bigint): boolean {
+  if (micros < 0n) return false;
+  switch (unit) {
+    case "unix-seconds":
+      return micros / MICROS_PER_SECOND <= UINT64_MAX;
+    case "unix-micros":
+      return micros <= UINT64_MAX;
+    case "mjd-micros":
+      return micros / MICROS_PER_DAY + MJD_OF_EPOCH <= MJD_MAX;
+  }
+}
+
 /** Decodes RADI, which is in seconds exactly where timestamps are. */
 export function radiusToMicros(unit: TimeUnit, radius: number): bigint {
   return unit === "unix-seconds"

@@ -27,9 +27,8 @@ import type { Exchange } from "./errors.ts";
 import { reject, type Rejected } from "./field.ts";
 import { leafHash, MAX_PATH, type PathOrder, rootFromPath } from "./merkle.ts";
 import { type ParsedRequest, parseRequest } from "./request.ts";
-import { type ParsedResponse, parseResponse } from "./response.ts";
+import { canTell, type ParsedResponse, parseResponse } from "./response.ts";
 import { TAG } from "./tag.ts";
-import { isPlausible } from "./timestamp.ts";
 
 /** The reply is proven to answer the request, under the key. */
 export interface Verified {
@@ -168,9 +167,8 @@ export async function verifyResponse(
     });
   }
   // Where no signature covers the version, whoever is on the way or writes a report chooses
-  // how the time is read, so it has to be one as read. A server that signs its version and
-  // such a time has to be quotable.
-  if (dialect.versionEcho !== "srep" && !isPlausible(midpointMicros)) {
+  // how the time is read, so it has to be one as read.
+  if (!canTell(dialect, midpointMicros)) {
     return reject({ code: "version-ambiguous", version });
   }
 

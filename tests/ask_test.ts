@@ -912,3 +912,45 @@ Deno.test("ask() gives up when the time is over and TCP says nothing good", asyn
   assert.equal(arrival, undefined);
   assert.deepEqual(server.packets, [FRAMED[0]]);
 });
+
+Deno.test("ask() knows no reason where nothing failed and nothing was sent", {
+  permissions: "none",
+}, async () => {
+  const network = new FakeNetwork();
+  assert.equal(await ask(options(network, { retries: 0 })), undefined);
+  assert.deepEqual(network.sent, []);
+});
+
+Deno.test("ask() takes a connection for having reached the server, though other addresses failed", async () => {
+  await using server = await listenTcp(() => frame(BAD));
+  const arrival = await ask(options(new FakeNetwork(), {
+    host: "name",
+    // Nobody listens at the first one.
+    lookup: found("::1", "127.0.0.1"),
+    port: server.port,
+    transport: "tcp",
+    timeout: 500,
+    request: (n) => FRAMED[n] as Uint8Array,
+    judge: takeFramedGood,
+  }));
+  assert.equal(arrival, undefined, "no answer, which is not out of reach");
+  assert.equal(server.connections, 1);
+});
+
+Deno.test("ask() makes no further offer over TCP once it has its answer", async () => {
+  await using server = await listenTcp(() => FRAMED_GOOD);
+  const asked: number[] = [];
+  const arrival = await ask(options(new FakeNetwork(), {
+    host: "127.0.0.1",
+    port: server.port,
+    transport: "tcp",
+    offers: 2,
+    request: (n) => {
+      asked.push(n);
+      return FRAMED[n] as Uint8Array;
+    },
+    judge: takeFramedGood,
+  }));
+  assert(arrival);
+  assert.deepEqual(asked, [0]);
+});

@@ -529,3 +529,56 @@ Deno.test(
     );
   },
 );
+
+Deno.test("a delegation leaves no copy of the online key's seed but those in use", async () => {
+  const worker = new Worker(new URL("_secrets_worker.ts", import.meta.url), {
+    type: "module",
+  });
+  try {
+    const copies = await new Promise<
+      Record<string, { made: number; left: number }>
+    >((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = reject;
+    });
+    for (const [way, { made }] of Object.entries(copies)) assert(made > 0, way);
+    assert.deepEqual(
+      Object.fromEntries(
+        Object.entries(copies).map(([way, { left }]) => [way, left]),
+      ),
+      {
+        create: 0,
+        refuse: 0,
+        refuseExportable: 0,
+        parse: 1,
+        parseExportable: 2,
+      },
+    );
+  } finally {
+    worker.terminate();
+  }
+});
+
+Deno.test(
+  "a seed beside a key of the wrong size is overwritten",
+  none,
+  async () => {
+    const json = {
+      ...JSON.parse(await create()),
+      publicKey: base64.encode(SEED.subarray(1)),
+    };
+    const { fill } = Uint8Array.prototype;
+    const filled: string[] = [];
+    Uint8Array.prototype.fill = function (...args) {
+      filled.push(base64.encode(this));
+      return fill.apply(this, args);
+    };
+    try {
+      const result = await parseDelegation(JSON.stringify(json));
+      assert(!result.ok);
+    } finally {
+      Uint8Array.prototype.fill = fill;
+    }
+    assert(filled.includes(base64.encode(SEED)));
+  },
+);

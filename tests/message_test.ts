@@ -121,10 +121,10 @@ Deno.test({
     const four = new Uint8Array(4);
     const isValueError = (error: unknown) =>
       error instanceof WireError && error.code === "value";
-    assert.throws(
-      () => encodeMessage([[7, four], [1, four], [7, four]]),
-      isValueError,
-    );
+    for (const tags of [[7, 1, 7], [7, 7], [1, 1, 7], [9, 1, 7, 7], [0, 0]]) {
+      const entries = tags.map((tag): Entry => [tag, four]);
+      assert.throws(() => encodeMessage(entries), isValueError, tags.join());
+    }
     for (const length of [1, 2, 3, 5]) {
       assert.throws(
         () => encodeMessage([[1, new Uint8Array(length)]]),

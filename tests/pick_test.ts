@@ -345,3 +345,40 @@ Deno.test("sampleByOperator() can choose any server", none, () => {
   }
   assert.equal(chosen.size, servers.length);
 });
+
+Deno.test(
+  "askListed() gives what the list says twice the time of what it only tries",
+  none,
+  async () => {
+    const { ask, asked } = recorder(() => false);
+    const server = listed(0, { version: undefined });
+    await assert.rejects(askListed(server, { ask, timeout: 3000 }));
+    assert.deepEqual(
+      asked.map(({ versions, timeout }) => [versions, timeout]),
+      [[undefined, 2000], [[GOOGLE_VERSION], 1000]],
+    );
+  },
+);
+
+Deno.test(
+  "askListed() throws the signal's reason once it has aborted, whatever the asking made of it",
+  none,
+  async () => {
+    for (
+      const addresses of [[at("udp", "a")], [at("udp", "a"), at("udp", "b")]]
+    ) {
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      const { ask, asked } = recorder(() => {
+        controller.abort(reason);
+        return timeout();
+      });
+      const options = { ask, signal: controller.signal };
+      await assert.rejects(
+        askListed(listed(0, { addresses }), options),
+        (error) => error === reason,
+      );
+      assert.equal(asked.length, 1);
+    }
+  },
+);

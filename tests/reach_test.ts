@@ -13,10 +13,11 @@ async function tried(
   addresses: readonly (typeof UDP | typeof TCP | typeof V6)[],
   options: Partial<ReachOptions> = {},
   offer?: readonly number[],
+  version?: number,
 ): Promise<Attempt[]> {
   const attempts: Attempt[] = [];
   await assert.rejects(reach(
-    { name: "one", addresses, offer },
+    { name: "one", addresses, version, offer },
     { transport: "auto", timeoutMs: 9000, ...options },
     (attempt) => {
       attempts.push(attempt);
@@ -32,7 +33,12 @@ Deno.test(
   async () => {
     const asked: string[] = [];
     const answer = await reach(
-      { name: "one", addresses: [UDP, V6, TCP, UDP], offer: undefined },
+      {
+        name: "one",
+        addresses: [UDP, V6, TCP, UDP],
+        version: undefined,
+        offer: undefined,
+      },
       { transport: "auto", timeoutMs: 9000 },
       ({ address: { host }, transport }) => {
         asked.push(`${transport} ${host}`);
@@ -53,6 +59,68 @@ Deno.test(
     const attempts = await tried([UDP, V6], {}, [DIALECTS["draft-03"].code]);
     const shares = attempts.map(({ timeoutMs }) => Math.round(timeoutMs));
     assert.deepEqual(shares, [2250, 2250, 1125, 1125, 1125, 1125]);
+  },
+);
+
+Deno.test(
+  "reach() leaves what the list says enough time for a slow server",
+  none,
+  async () => {
+    const attempts = await tried([UDP], {}, undefined, 1);
+    const shares = attempts.map(({ timeoutMs }) => Math.round(timeoutMs));
+    assert.deepEqual(shares, [8000, 1000]);
+  },
+);
+
+Deno.test(
+  "reach() does not look for other versions once the listed one was answered, however badly",
+  none,
+  async () => {
+    const bytes = new Uint8Array();
+    const exchange = { request: bytes, response: bytes, publicKey: bytes };
+    const rejected = new VerificationError({ code: "merkle-root" }, exchange);
+    for (const version of [1, undefined]) {
+      const asked: string[] = [];
+      await assert.rejects(
+        reach(
+          { name: "one", addresses: [UDP, V6], version, offer: undefined },
+          { transport: "udp", timeoutMs: 1000 },
+          ({ address, dialect }) => {
+            asked.push(`${address.host} ${dialect.id}`);
+            return Promise.reject(rejected);
+          },
+        ),
+        (error) => error === rejected,
+      );
+      const listed = ["a.example rfc-10049", "::1 rfc-10049"];
+      const others = ["a.example google", "::1 google"];
+      assert.deepEqual(
+        asked,
+        version === undefined ? [...listed, ...others] : listed,
+      );
+    }
+  },
+);
+
+Deno.test(
+  "reach() says that nobody answered, where, and in how much time altogether",
+  none,
+  async () => {
+    await assert.rejects(
+      reach(
+        { name: "one", addresses: [UDP, V6], version: 1, offer: undefined },
+        { transport: "udp", timeoutMs: 1500 },
+        ({ timeoutMs }) =>
+          Promise.reject(
+            new DOMException(`within ${timeoutMs}`, "TimeoutError"),
+          ),
+      ),
+      {
+        name: "TimeoutError",
+        message:
+          "No answer from a.example port 2002 or ::1 port 2002 within 1.5 s",
+      },
+    );
   },
 );
 
@@ -78,7 +146,7 @@ Deno.test(
     ) {
       await assert.rejects(
         reach(
-          { name: "one", addresses, offer: undefined },
+          { name: "one", addresses, version: undefined, offer: undefined },
           { transport, timeoutMs: 1 },
           () => assert.fail("asked"),
         ),
@@ -110,7 +178,7 @@ Deno.test("reach() throws the failure that says most", none, async () => {
     const addresses = errors.map((_, i) => ({ ...UDP, port: 1 + i }));
     await assert.rejects(
       reach(
-        { name: "one", addresses, offer: undefined },
+        { name: "one", addresses, version: undefined, offer: undefined },
         { transport: "udp", timeoutMs: 1000, versions: [1] },
         () => Promise.reject(queue.shift()),
       ),

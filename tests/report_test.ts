@@ -313,3 +313,25 @@ Deno.test(
     }
   },
 );
+
+Deno.test(
+  "malfeasanceReport() writes a request that nobody can read, without a rand",
+  none,
+  async () => {
+    const [link, next] = await makeChain([
+      { dialect: "draft-14", server: 0 },
+      { dialect: "draft-14", server: 1 },
+    ]);
+    assert(link && next);
+    for (const request of [new Uint8Array(0), bytes(40, 1)]) {
+      const exchange = { ...link.exchange, request };
+      for (const form of ["bare-array", "rfc-10049"] as const) {
+        const text = malfeasanceReport([{ exchange }, next], form);
+        const { entries } = parseReport(text);
+        assert.deepEqual(entries[0]?.request, request);
+        assert.equal(entries[0]?.rand, undefined);
+        assert.deepEqual(entries[1]?.rand, next.rand);
+      }
+    }
+  },
+);

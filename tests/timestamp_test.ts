@@ -209,6 +209,9 @@ Deno.test({
     assert.equal(radiusFromMicros("mjd-micros", 22n), 22);
     for (const unit of UNITS) {
       assert.equal(radiusFromMicros(unit, UINT64_MAX * SECOND), 0xffffffff);
+      for (const below of [-1n, -SECOND, -SECOND - 1n, -UINT64_MAX * SECOND]) {
+        assert.equal(radiusFromMicros(unit, below), 0, `${unit} ${below}`);
+      }
     }
     const given = fc.bigInt({ min: 0n, max: 0xffffffffn });
     fc.assert(fc.property(given, (radius) => {

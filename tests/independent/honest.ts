@@ -86,6 +86,7 @@ async function batchOf(
     keyring,
     versions: [dialect.code],
     soloBudget: 0,
+    singleBudget: Infinity,
   });
   const requests = Array.from({ length: batch }, (_, i) =>
     buildRequest({

@@ -163,7 +163,8 @@ def _verify(request: bytes, response: bytes, public_key: bytes) -> dict:
     root = field(srep, b"ROOT", version.hash_bytes)
     refuse_unless(not_before <= midpoint <= not_after, "outside the delegation")
     refuse_unless(radius > 0 or version.zero_radius, "RADI is 0")
-    if not version.signed:
+    # Google's protocol has no version to change; 64-byte hashes tell it from all others.
+    if not version.signed and version.framed:
         refuse_unless(midpoint in PLAUSIBLE_MICROS, "MIDP is no plausible time")
 
     _check_tree(version, request if version.leaf == "packet" else nonce, top, root)
