@@ -26,13 +26,12 @@ import {
   SCRATCH_OFFSET,
   SLOTS,
 } from "./kernel/layout.ts";
-import { type Identity, spellingOf } from "./keyring.ts";
+import { type Identity, refusalAt, spellingOf } from "./keyring.ts";
 import { ReplyTemplate } from "./reply_template.ts";
 import {
   ANSWERABLE,
   type Moment,
   type Outcome,
-  refusalAt,
   Responder,
   type ResponderOptions,
   SINGLE_BUDGET,

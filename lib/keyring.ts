@@ -11,6 +11,8 @@ import { equal } from "./bytes.ts";
 import { buildCertificate, type Spelling, windowState } from "./certificate.ts";
 import { createSigner, type Signer, srvOf } from "./crypto.ts";
 import { type Dialect, DIALECTS, type TimeUnit } from "./dialect.ts";
+import type { DropReason } from "./drop_reason.ts";
+import { canTell } from "./response.ts";
 
 /** Which spelling of the contexts to sign version 1 with: the RFC's text, or the drafts'. */
 export type V1Context = "rfc" | "draft";
@@ -342,4 +344,15 @@ async function certify(
   const online = options.exportable ? { ...certified, seed } : certified;
   if (!options.exportable) seed.fill(0);
   return toIdentity({ publicKey: longTerm.publicKey, online }, true);
+}
+
+/** Why a key may not sign this time in this dialect, if it may not. */
+export function refusalAt(
+  { online }: Identity,
+  dialect: Dialect,
+  micros: bigint,
+): DropReason | undefined {
+  // Clamped to what the layout can hold, it would be a lie under a valid signature.
+  if (!canTell(dialect, micros)) return "clock";
+  return windowState(online, micros) === "open" ? undefined : "delegation";
 }

@@ -11,7 +11,7 @@ import type { Transport } from "./counters.ts";
 import type { DatagramOptions, DatagramSocket } from "./net/datagram.ts";
 import type { Lookup } from "./net/resolve.ts";
 import { operatorOf } from "./operator.ts";
-import { reach } from "./reach.ts";
+import { reach, tellingAll } from "./reach.ts";
 import type { ServerAddress } from "./server_address.ts";
 import type { ListedServer } from "./server_list.ts";
 
@@ -122,15 +122,14 @@ export async function askListed(
   );
 }
 
-function askOver({ lookup, open }: AskListedOptions): AskServer {
-  return ({ address, ...question }) =>
-    sendRequest({
-      ...question,
-      host: address.host,
-      port: address.port,
-      lookup,
-      open,
-    });
+function askOver(
+  { lookup, open, timeout = TIMEOUT_MS }: AskListedOptions,
+): AskServer {
+  return ({ address, ...question }) => {
+    const { host, port } = address;
+    const asking = sendRequest({ ...question, host, port, lookup, open });
+    return tellingAll(asking, address, timeout);
+  };
 }
 
 /** Puts things into an order that nobody can foresee. */

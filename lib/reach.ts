@@ -68,7 +68,7 @@ export async function reach<T>(
   ask: (attempt: Attempt) => Promise<T>,
 ): Promise<T> {
   const attempts = attemptsFor(server, options);
-  const { signal, timeoutMs } = options;
+  const { signal } = options;
   let failure: unknown;
   for (const attempt of attempts) {
     signal?.throwIfAborted();
@@ -84,7 +84,7 @@ export async function reach<T>(
     }
   }
   if (failure === undefined) throw noAddress(server, options);
-  throw isTimeout(failure) ? silence(attempts, timeoutMs) : failure;
+  throw failure;
 }
 
 function noAddress(
@@ -98,24 +98,31 @@ function noAddress(
   );
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
-}
-
-/** Each attempt knows only of its own part of the time. */
-function silence(
-  attempts: readonly Attempt[],
+/**
+ * Lets an attempt that ended in silence say how long all of them had: it knows only of its
+ * own part.
+ *
+ * @param asking The attempt.
+ * @param address Where it asks.
+ * @param timeoutMs Milliseconds for all attempts.
+ */
+export async function tellingAll<T>(
+  asking: Promise<T>,
+  { host, port }: ServerAddress,
   timeoutMs: number,
-): DOMException {
-  const asked = attempts.map(({ address: { host, port } }) =>
-    `${host} port ${port}`
-  );
-  return new DOMException(
-    `No answer from ${[...new Set(asked)].join(" or ")} within ${
-      timeoutMs / 1000
-    } s`,
-    "TimeoutError",
-  );
+): Promise<T> {
+  try {
+    return await asking;
+  } catch (error) {
+    const isTimeout = error instanceof DOMException &&
+      error.name === "TimeoutError";
+    throw isTimeout
+      ? new DOMException(
+        `No answer from ${host} port ${port} within ${timeoutMs / 1000} s`,
+        error.name,
+      )
+      : error;
+  }
 }
 
 /** What a list says is rarely wrong, and a slow server needs its time: so much for one else. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { signedBytes, windowState } from "./certificate.ts";
+import { signedBytes } from "./certificate.ts";
 import { hashOf, SIGNATURE_BYTES } from "./crypto.ts";
 import {
   ALIASES,
@@ -21,16 +21,16 @@ import {
 } from "./dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { chooseGrease, grease, type Random } from "./grease.ts";
-import { type Identity, type Keyring, spellingOf } from "./keyring.ts";
+import {
+  type Identity,
+  type Keyring,
+  refusalAt,
+  spellingOf,
+} from "./keyring.ts";
 import { buildTree, leafHash } from "./merkle.ts";
 import type { Rejection } from "./rejection.ts";
 import { type ParsedRequest, parseRequest, REQUEST_BYTES } from "./request.ts";
-import {
-  buildSrep,
-  canTell,
-  encodeResponse,
-  responseEntries,
-} from "./response.ts";
+import { buildSrep, encodeResponse, responseEntries } from "./response.ts";
 import { TAG } from "./tag.ts";
 
 /** What becomes of one request. */
@@ -140,17 +140,6 @@ export const ANSWERABLE: readonly number[] = [
   ...SERVER_VERSIONS,
   GOOGLE_VERSION,
 ];
-
-/** Why a key may not sign this time in this dialect, if it may not. */
-export function refusalAt(
-  { online }: Identity,
-  dialect: Dialect,
-  micros: bigint,
-): DropReason | undefined {
-  // Clamped to what the layout can hold, it would be a lie under a valid signature.
-  if (!canTell(dialect, micros)) return "clock";
-  return windowState(online, micros) === "open" ? undefined : "delegation";
-}
 
 /** See `singleBudget`. */
 export const SINGLE_BUDGET = 8;

@@ -9,11 +9,13 @@ import {
   importKey,
   type Keyring,
   LEAST_VALIDITY_MICROS,
+  refusalAt,
   spellingOf,
 } from "../lib/keyring.ts";
 import { encodeMessage, type Entry } from "../lib/message.ts";
 import { Responder } from "../lib/responder.ts";
 import { TAG } from "../lib/tag.ts";
+import { decodeTimestamp, encodeTimestamp } from "../lib/timestamp.ts";
 import { verifyResponse } from "../lib/verify.ts";
 import {
   ALL,
@@ -637,3 +639,44 @@ Deno.test("Keyring.create() exports all keys or refuses", none, async () => {
   );
   assert.deepEqual((await makeKeyring(options)).exportKeys(), []);
 });
+
+Deno.test(
+  "refusalAt() lets a time be signed only if the layout says just that",
+  none,
+  () => {
+    const window = 1n << 200n;
+    const online = {
+      signer: LONG_TERM,
+      notBeforeMicros: -window,
+      notAfterMicros: window,
+      certificates: new Map(),
+    };
+    const identity = { online } as unknown as Identity;
+    const end = (1n << 40n) * SECOND;
+    const edges = [0n, end, 1n << 64n, (1n << 64n) * SECOND, window]
+      .flatMap((edge) => [edge - SECOND, edge - 1n, edge, edge + SECOND]);
+    for (const dialect of ALL) {
+      const unit = dialect.time === "unix-seconds" ? SECOND : 1n;
+      for (const micros of [...edges, -window, NOW_MICROS]) {
+        const refusal = refusalAt(identity, dialect, micros);
+        const said = decodeTimestamp(
+          dialect.time,
+          encodeTimestamp(dialect.time, micros),
+        );
+        const isSaid = micros >= 0n && said === micros - micros % unit;
+        const isUnsigned = dialect.versionEcho === "top";
+        const isPlausible = !isUnsigned || micros < end;
+        assert.equal(
+          refusal,
+          isSaid && isPlausible ? undefined : "clock",
+          `${dialect.id} at ${micros}`,
+        );
+      }
+    }
+    const over = { ...online, notAfterMicros: NOW_MICROS - 1n };
+    const ended = { online: over } as unknown as Identity;
+    for (const dialect of ALL) {
+      assert.equal(refusalAt(ended, dialect, NOW_MICROS), "delegation");
+    }
+  },
+);

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { DIALECTS, GOOGLE_VERSION } from "../lib/dialect.ts";
 import { NetworkError, VerificationError } from "../lib/errors.ts";
-import { type Attempt, reach, type ReachOptions } from "../lib/reach.ts";
+import {
+  type Attempt,
+  reach,
+  type ReachOptions,
+  tellingAll,
+} from "../lib/reach.ts";
 
 const none = { permissions: "none" } as const;
 const UDP = { transport: "udp", host: "a.example", port: 2002 } as const;
@@ -103,24 +108,20 @@ Deno.test(
 );
 
 Deno.test(
-  "reach() says that nobody answered, where, and in how much time altogether",
+  "tellingAll() says how long all attempts had, and leaves other failures alone",
   none,
   async () => {
+    const late = new DOMException("within 0.8 s", "TimeoutError");
+    await assert.rejects(tellingAll(Promise.reject(late), UDP, 1500), {
+      name: "TimeoutError",
+      message: "No answer from a.example port 2002 within 1.5 s",
+    });
+    const other = new Error("other");
     await assert.rejects(
-      reach(
-        { name: "one", addresses: [UDP, V6], version: 1, offer: undefined },
-        { transport: "udp", timeoutMs: 1500 },
-        ({ timeoutMs }) =>
-          Promise.reject(
-            new DOMException(`within ${timeoutMs}`, "TimeoutError"),
-          ),
-      ),
-      {
-        name: "TimeoutError",
-        message:
-          "No answer from a.example port 2002 or ::1 port 2002 within 1.5 s",
-      },
+      tellingAll(Promise.reject(other), UDP, 1500),
+      (error) => error === other,
     );
+    assert.equal(await tellingAll(Promise.resolve(7), UDP, 1500), 7);
   },
 );
 

@@ -11,7 +11,7 @@ import {
   veryDangerouslySendRequestAndDoNotVerify,
 } from "../client.ts";
 import { DIALECTS, formatVersion } from "../dialect.ts";
-import { type Attempt, reach } from "../reach.ts";
+import { type Attempt, reach, tellingAll } from "../reach.ts";
 import type { ListedServer } from "../server_list.ts";
 import { formatTime } from "../timestamp.ts";
 import type { Transport } from "../counters.ts";
@@ -116,12 +116,11 @@ async function send<T>(
     return await ask({ host, port, transport, timeout, ...offer });
   }
   const how = { transport, timeoutMs: timeout, versions: wanted?.versions };
-  return await reach(
-    listed,
-    how,
-    (attempt) =>
-      ask({ ...toRequest(attempt), ...wanted, fallback: wanted === undefined }),
-  );
+  return await reach(listed, how, (attempt) => {
+    const fallback = wanted === undefined;
+    const asking = ask({ ...toRequest(attempt), ...wanted, fallback });
+    return tellingAll(asking, attempt.address, timeout);
+  });
 }
 
 function toRequest({ address, transport, versions, ...more }: Attempt) {

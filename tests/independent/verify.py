@@ -164,7 +164,7 @@ def _verify(request: bytes, response: bytes, public_key: bytes) -> dict:
     refuse_unless(not_before <= midpoint <= not_after, "outside the delegation")
     refuse_unless(radius > 0 or version.zero_radius, "RADI is 0")
     # Google's protocol has no version to change; 64-byte hashes tell it from all others.
-    if not version.signed and version.framed:
+    if not version.signed and version.label != "google":
         refuse_unless(midpoint in PLAUSIBLE_MICROS, "MIDP is no plausible time")
 
     _check_tree(version, request if version.leaf == "packet" else nonce, top, root)
