@@ -7,6 +7,7 @@
  * @module
  */
 
+import { formatAddress } from "./datagram.ts";
 import { MAX_FD } from "./libc.ts";
 import { decodeSockaddr, SOCKADDR_IN6_BYTES } from "./libc_address.ts";
 import type { SocketCalls } from "./libc_calls.ts";
@@ -54,12 +55,10 @@ export function tieToIsolate(
 function listen(
   { hostname, port }: { hostname: string; port: number },
 ): Deno.Listener | undefined {
+  const address = hostname.split("%")[0] as string; // permissions know no zone
   for (const candidate of new Set([0, port])) {
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    const { state } = Deno.permissions.querySync({
-      name: "net",
-      host: `${host}:${candidate}`,
-    });
+    const host = formatAddress(address, candidate);
+    const { state } = Deno.permissions.querySync({ name: "net", host });
     if (state !== "granted") continue; // asked for rather than tried: no prompt
     try {
       return Deno.listen({ hostname, port: candidate });
