@@ -114,7 +114,7 @@ export {
   submitReport,
   type Submitted,
 } from "./lib/report_submit.ts";
-export type { Transport } from "./lib/counters.ts";
+export type { Transport } from "./lib/transport.ts";
 export type { Delegation, Spelling } from "./lib/certificate.ts";
 export type { QueryResult } from "./lib/client.ts";
 export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";

@@ -23,7 +23,7 @@
  * @module
  */
 
-export type { Transport } from "./lib/counters.ts";
+export type { Transport } from "./lib/transport.ts";
 export type {
   Delegation,
   ParsedCertificate,
@@ -37,7 +37,7 @@ export {
   type UnverifiedResult,
   veryDangerouslySendRequestAndDoNotVerify,
 } from "./lib/client.ts";
-export type { VerifyEquation } from "./lib/crypto.ts";
+export type { VerifyEquation } from "./lib/ed25519.ts";
 export {
   type ContextKind,
   DEFAULT_OFFER,
@@ -47,9 +47,9 @@ export {
   DIALECTS,
   formatVersion,
   GOOGLE_VERSION,
-  type HashKind,
   type TimeUnit,
 } from "./lib/dialect.ts";
+export { type HashKind } from "./lib/hash.ts";
 export {
   type Exchange,
   NetworkError,

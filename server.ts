@@ -17,7 +17,7 @@
  * @module
  */
 
-export { createSigner, type Signer } from "./lib/crypto.ts";
+export { createSigner, type Signer } from "./lib/ed25519.ts";
 export { GOOGLE_VERSION, SERVER_VERSIONS } from "./lib/dialect.ts";
 export { ServerError, type ServerErrorCode } from "./lib/errors.ts";
 export type { Random } from "./lib/grease.ts";
@@ -43,12 +43,10 @@ export type { ServerIo } from "./lib/net/udp.ts";
 export type { FastResponder } from "./lib/fast_responder.ts";
 export type { Kernel, KernelKind } from "./lib/kernel/kernel.ts";
 export type { PortableOptions, PortableServer } from "./lib/server_options.ts";
-export type { ClockStatus, KernelClock } from "./lib/clock_guard.ts";
-export type {
-  PacketCounters,
-  ServerCounters,
-  Transport,
-} from "./lib/counters.ts";
+export type { ClockStatus } from "./lib/clock_guard.ts";
+export type { KernelClock } from "./lib/net/kernel_clock.ts";
+export type { PacketCounters, ServerCounters } from "./lib/counters.ts";
+export type { Transport } from "./lib/transport.ts";
 export {
   createDelegation,
   type CreateDelegationOptions,

@@ -16,7 +16,7 @@
  */
 
 export type { Delegation, Spelling } from "./lib/certificate.ts";
-export type { VerifyEquation } from "./lib/crypto.ts";
+export type { VerifyEquation } from "./lib/ed25519.ts";
 export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";
 export type { Exchange } from "./lib/errors.ts";
 export type { Rejected } from "./lib/field.ts";

@@ -29,10 +29,10 @@ export {
   DIALECTS,
   formatVersion,
   GOOGLE_VERSION,
-  type HashKind,
   SERVER_VERSIONS,
   type TimeUnit,
 } from "./lib/dialect.ts";
+export { type HashKind } from "./lib/hash.ts";
 export { WireError, type WireErrorCode } from "./lib/errors.ts";
 export type { Rejected } from "./lib/field.ts";
 export { frame, isFramed, unframe, type Unframed } from "./lib/frame.ts";

@@ -7,7 +7,7 @@
 
 import { sha512 } from "@noble/hashes/sha2.js";
 import { concat } from "../lib/bytes.ts";
-import { hashOf } from "../lib/crypto.ts";
+import { hashOf } from "../lib/hash.ts";
 import { createKernel, KERNEL_KINDS } from "../lib/kernel/kernel.ts";
 import {
   inputOffset,
@@ -15,7 +15,8 @@ import {
   SCRATCH_OFFSET,
   TREE_OFFSET,
 } from "../lib/kernel/layout.ts";
-import { buildTree, type Hash, leafHash, nodeHash } from "../lib/merkle.ts";
+import { buildTree, leafHash, nodeHash } from "../lib/merkle.ts";
+import { type Hash } from "../lib/hash.ts";
 import { buildRequest } from "../lib/request.ts";
 
 const LEAVES = 64;

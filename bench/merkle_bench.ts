@@ -1,4 +1,4 @@
-import { hashOf } from "../lib/crypto.ts";
+import { hashOf } from "../lib/hash.ts";
 import { DIALECTS } from "../lib/dialect.ts";
 import { buildTree, leafHash } from "../lib/merkle.ts";
 import { EXCHANGE } from "./_exchange.ts";

@@ -1,4 +1,4 @@
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { Keyring } from "../lib/keyring.ts";
 import { buildRequest } from "../lib/request.ts";
 import { Responder } from "../lib/responder.ts";

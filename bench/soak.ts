@@ -11,7 +11,7 @@
  */
 // deno-lint-ignore-file no-console
 
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { type Dialect, DIALECTS } from "../lib/dialect.ts";
 import { isFramed } from "../lib/frame.ts";
 import { formatKey } from "../lib/key_text.ts";

@@ -1,4 +1,4 @@
-import { VERIFIERS } from "../lib/crypto.ts";
+import { VERIFIERS } from "../lib/ed25519.ts";
 import { verifyResponse } from "../lib/verify.ts";
 import { EXCHANGE } from "./_exchange.ts";
 

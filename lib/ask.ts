@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Transport } from "./counters.ts";
+import type { Transport } from "./transport.ts";
 import { isFramed } from "./frame.ts";
 import {
   type DatagramOptions,

@@ -12,7 +12,7 @@ import {
   type Signer,
   type VerifyEquation,
   verifyStrict,
-} from "./crypto.ts";
+} from "./ed25519.ts";
 import type { ContextKind, TimeUnit } from "./dialect.ts";
 import {
   checkFields,

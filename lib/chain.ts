@@ -7,7 +7,7 @@
 
 import { max } from "./bigint.ts";
 import { concat } from "./bytes.ts";
-import { hashOf } from "./crypto.ts";
+import { hashOf } from "./hash.ts";
 import type { Dialect } from "./dialect.ts";
 import { type DatedClaim, leapSlackMicros } from "./leap_second.ts";
 

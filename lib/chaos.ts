@@ -9,7 +9,7 @@ import { equal } from "./bytes.ts";
 import { seeded } from "./chance.ts";
 import type { Behaviour, Misdeed } from "./chaos_behaviour.ts";
 import { type ChaosKeys, misstate, spoil } from "./chaos_reply.ts";
-import { createSigner } from "./crypto.ts";
+import { createSigner } from "./ed25519.ts";
 import { ServerError } from "./errors.ts";
 import { spellingOf } from "./keyring.ts";
 import type { Peer } from "./net/datagram.ts";

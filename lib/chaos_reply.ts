@@ -10,14 +10,15 @@ import {
   encodeUint64,
   readUint32,
   writeUint32,
-} from "./bytes.ts";
+} from "./uint.ts";
 import {
   type SignatureRole,
   signedBytes,
   type Spelling,
 } from "./certificate.ts";
 import type { Misdeed } from "./chaos_behaviour.ts";
-import { HASH_BYTES, type Signer } from "./crypto.ts";
+import { HASH_BYTES } from "./hash.ts";
+import { type Signer } from "./ed25519.ts";
 import {
   ALIASES,
   type Dialect,

@@ -5,9 +5,9 @@
  */
 
 import { type Arrival, ask, type AskOptions } from "./ask.ts";
-import type { Transport } from "./counters.ts";
+import type { Transport } from "./transport.ts";
 import type { Delegation } from "./certificate.ts";
-import { KEY_BYTES } from "./crypto.ts";
+import { KEY_BYTES } from "./ed25519.ts";
 import { type DialectId, MAX_OFFERED, OFFERS } from "./dialect.ts";
 import { type Exchange, VerificationError, WireError } from "./errors.ts";
 import { isFramed } from "./frame.ts";

@@ -6,15 +6,7 @@
  * @module
  */
 
-/** What the system says of its clock. */
-export interface KernelClock {
-  /** Does something keep the clock in step? */
-  readonly synchronised: boolean;
-  /** The largest error that the kernel thinks possible, in microseconds. */
-  readonly maxErrorMicros: bigint;
-  /** Does, or will, a day have a second more or less? */
-  readonly leap: boolean;
-}
+import type { KernelClock } from "./net/kernel_clock.ts";
 
 /** How the clock is doing: `unknown` where the system does not say. */
 export type ClockStatus = "ok" | "widened" | "stopped" | "unknown";

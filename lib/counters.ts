@@ -5,10 +5,8 @@
  * @module
  */
 
+import type { Transport } from "./transport.ts";
 import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
-
-/** How a packet travelled. */
-export type Transport = "udp" | "tcp";
 
 /** Packets on one transport. */
 export interface PacketCounters {

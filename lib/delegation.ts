@@ -15,7 +15,7 @@ import {
   parseCertificate,
   type Spelling,
 } from "./certificate.ts";
-import { createSigner, KEY_BYTES, type Signer } from "./crypto.ts";
+import { createSigner, KEY_BYTES, type Signer } from "./ed25519.ts";
 import type { TimeUnit } from "./dialect.ts";
 import {
   CERTIFICATE_KINDS,

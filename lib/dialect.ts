@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { HashKind } from "./hash.ts";
+
 /** Names a row of {@linkcode DIALECTS}. */
 export type DialectId =
   | "google"
@@ -26,9 +28,6 @@ export type DialectId =
   | "draft-12"
   | "draft-14"
   | "rfc-10049";
-
-/** Hash of leaves, nodes, ROOT and PATH: SHA-512, its first half, or FIPS 180-4's SHA-512/256. */
-export type HashKind = "sha512" | "sha512/32" | "sha512/256";
 
 /** Layout of MIDP, MINT and MAXT; RADI is in seconds exactly where these are. */
 export type TimeUnit = "unix-micros" | "mjd-micros" | "unix-seconds";

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { HASH_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
+import { HASH_BYTES } from "./hash.ts";
+import { SIGNATURE_BYTES } from "./ed25519.ts";
 import { ALIASES, type Dialect } from "./dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { chooseGrease, grease } from "./grease.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readUint32, writeUint32 } from "./bytes.ts";
+import { readUint32, writeUint32 } from "./uint.ts";
 import type { WireFault } from "./rejection.ts";
 
 /** Bytes before the message: eight of magic, four of length. */

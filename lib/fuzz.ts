@@ -5,7 +5,8 @@
  * @module
  */
 
-import { concat, writeUint32 } from "./bytes.ts";
+import { concat } from "./bytes.ts";
+import { writeUint32 } from "./uint.ts";
 import { noise, seeded } from "./chance.ts";
 import { type Dialect, DIALECTS } from "./dialect.ts";
 import type { MalformedRequest } from "./malformed.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { encodeUint32s } from "./bytes.ts";
+import { encodeUint32s } from "./uint.ts";
 import type { Dialect } from "./dialect.ts";
 import { decodeMessage, encodeMessage, type Entry } from "./message.ts";
 import { TAG } from "./tag.ts";

@@ -9,7 +9,8 @@
 
 import { equal } from "./bytes.ts";
 import { buildCertificate, type Spelling, windowState } from "./certificate.ts";
-import { createSigner, type Signer, srvOf } from "./crypto.ts";
+import { createSigner, type Signer } from "./ed25519.ts";
+import { srvOf } from "./srv.ts";
 import { type Dialect, DIALECTS, type TimeUnit } from "./dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { canTell } from "./response.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { readUint32, writeUint32 } from "./bytes.ts";
-import { HASH_BYTES } from "./crypto.ts";
+import { readUint32, writeUint32 } from "./uint.ts";
+import { HASH_BYTES } from "./hash.ts";
 import { type Dialect, dialectFor } from "./dialect.ts";
 import { FRAME_BYTES, isFramed } from "./frame.ts";
 import { buildRequest } from "./request.ts";

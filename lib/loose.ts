@@ -5,7 +5,8 @@
  * @module
  */
 
-import { concat, encodeUint32s } from "./bytes.ts";
+import { concat } from "./bytes.ts";
+import { encodeUint32s } from "./uint.ts";
 import { decodeMessage, type Entry } from "./message.ts";
 
 /** Encodes without any of the encoder's scruples: no order, no multiples of 4. */

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { concat, encodeUint32s, readUint32, writeUint32 } from "./bytes.ts";
+import { concat } from "./bytes.ts";
+import { encodeUint32s, readUint32, writeUint32 } from "./uint.ts";
 import { noise } from "./chance.ts";
 import { ALIASES, DIALECTS, MAX_VERSIONS, SERVER_VERSIONS } from "./dialect.ts";
 import { frame, FRAME_BYTES, isFramed } from "./frame.ts";

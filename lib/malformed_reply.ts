@@ -7,9 +7,10 @@
  * @module
  */
 
-import { concat, encodeUint32s, readUint32, writeUint32 } from "./bytes.ts";
+import { concat } from "./bytes.ts";
+import { encodeUint32s, readUint32, writeUint32 } from "./uint.ts";
 import { noise } from "./chance.ts";
-import { HASH_BYTES } from "./crypto.ts";
+import { HASH_BYTES } from "./hash.ts";
 import { frame, FRAME_BYTES } from "./frame.ts";
 import { type GoodExchange, GoodReply, type Place } from "./good_reply.ts";
 import { encodeLoosely, entriesOf, without } from "./loose.ts";

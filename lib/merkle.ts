@@ -5,8 +5,7 @@
  * @module
  */
 
-/** Hashes the parts one after the other. */
-export type Hash = (...parts: Uint8Array[]) => Uint8Array<ArrayBuffer>;
+import type { Hash } from "./hash.ts";
 
 /** On which side the running hash goes when a bit of INDX is 0: `hash-first` is the left. */
 export type PathOrder = "hash-first" | "node-first";

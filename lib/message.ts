@@ -10,7 +10,7 @@
  * @module
  */
 
-import { readUint32, writeUint32 } from "./bytes.ts";
+import { readUint32, writeUint32 } from "./uint.ts";
 import type { WireFault, WireFaultCode } from "./rejection.ts";
 import { WireError } from "./errors.ts";
 

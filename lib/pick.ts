@@ -7,7 +7,7 @@
 
 import { chainNonce } from "./chain.ts";
 import { type QueryResult, sendRequest } from "./client.ts";
-import type { Transport } from "./counters.ts";
+import type { Transport } from "./transport.ts";
 import type { DatagramOptions, DatagramSocket } from "./net/datagram.ts";
 import type { Lookup } from "./net/resolve.ts";
 import { operatorOf } from "./operator.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Transport } from "./counters.ts";
+import type { Transport } from "./transport.ts";
 import {
   DEFAULT_OFFER,
   type Dialect,

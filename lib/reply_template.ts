@@ -6,7 +6,8 @@
  */
 
 import { signedBytes, type Spelling } from "./certificate.ts";
-import { HASH_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
+import { HASH_BYTES } from "./hash.ts";
+import { SIGNATURE_BYTES } from "./ed25519.ts";
 import type { Dialect } from "./dialect.ts";
 import { FRAME_BYTES } from "./frame.ts";
 import { valuePosition } from "./message.ts";

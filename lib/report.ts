@@ -8,7 +8,7 @@
 
 import { base64 } from "@scure/base";
 import { type Exchange, WireError } from "./errors.ts";
-import { KEY_BYTES } from "./crypto.ts";
+import { KEY_BYTES } from "./ed25519.ts";
 import { nonceOf } from "./request.ts";
 
 /** Which form a report was written in. */

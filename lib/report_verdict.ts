@@ -9,7 +9,8 @@
 
 import { concat, equal } from "./bytes.ts";
 import { findViolations, type Violation } from "./chain.ts";
-import { hashOf, KEY_BYTES } from "./crypto.ts";
+import { hashOf } from "./hash.ts";
+import { KEY_BYTES } from "./ed25519.ts";
 import { type Exchange, WireError } from "./errors.ts";
 import { isFramed } from "./frame.ts";
 import {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { decodeUint32s, encodeUint32s, readUint32 } from "./bytes.ts";
-import { srvOf } from "./crypto.ts";
+import { decodeUint32s, encodeUint32s, readUint32 } from "./uint.ts";
+import { srvOf } from "./srv.ts";
 import {
   areConfusable,
   type Dialect,

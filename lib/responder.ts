@@ -9,7 +9,8 @@
  */
 
 import { signedBytes } from "./certificate.ts";
-import { hashOf, SIGNATURE_BYTES } from "./crypto.ts";
+import { hashOf } from "./hash.ts";
+import { SIGNATURE_BYTES } from "./ed25519.ts";
 import {
   ALIASES,
   type Dialect,

@@ -7,9 +7,10 @@
  * @module
  */
 
-import { decodeUint32s, encodeUint32s, readUint32 } from "./bytes.ts";
+import { decodeUint32s, encodeUint32s, readUint32 } from "./uint.ts";
 import { parseCertificate, type ParsedCertificate } from "./certificate.ts";
-import { HASH_BYTES, SIGNATURE_BYTES } from "./crypto.ts";
+import { HASH_BYTES } from "./hash.ts";
+import { SIGNATURE_BYTES } from "./ed25519.ts";
 import { type Dialect, dialectFor, DIALECTS } from "./dialect.ts";
 import {
   checkFields,

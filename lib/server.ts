@@ -8,7 +8,7 @@
 import type { ClockStatus } from "./clock_guard.ts";
 import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
 import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
-import type { Signer } from "./crypto.ts";
+import type { Signer } from "./ed25519.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { ServerError } from "./errors.ts";
 import { FastResponder } from "./fast_responder.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isVerifiableKey } from "./crypto.ts";
+import { isVerifiableKey } from "./ed25519.ts";
 import { DIALECTS, GOOGLE_VERSION, offerFor } from "./dialect.ts";
 import { WireError } from "./errors.ts";
 import { formatKey, parseKey } from "./key_text.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { KernelClock } from "./clock_guard.ts";
-import { createSigner, type Signer } from "./crypto.ts";
+import type { KernelClock } from "./net/kernel_clock.ts";
+import { createSigner, type Signer } from "./ed25519.ts";
 import { ServerError } from "./errors.ts";
 import { parseKey } from "./key_text.ts";
 import {

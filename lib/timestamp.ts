@@ -5,7 +5,7 @@
  * @module
  */
 
-import { encodeUint64, readUint64 } from "./bytes.ts";
+import { encodeUint64, readUint64 } from "./uint.ts";
 import type { TimeUnit } from "./dialect.ts";
 
 const MICROS_PER_SECOND = 1_000_000n;

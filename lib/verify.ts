@@ -14,7 +14,8 @@ import {
   type Spelling,
   windowState,
 } from "./certificate.ts";
-import { hashOf, KEY_BYTES, type VerifyEquation } from "./crypto.ts";
+import { hashOf } from "./hash.ts";
+import { KEY_BYTES, type VerifyEquation } from "./ed25519.ts";
 import {
   areConfusable,
   type Dialect,

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { KEY_VARIABLES } from "../lib/cli/key_source.ts";
 import { main } from "../lib/cli/main.ts";
-import type { Signer } from "../lib/crypto.ts";
+import type { Signer } from "../lib/ed25519.ts";
 import { createDelegation } from "../lib/delegation.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { formatKey, parseKey } from "../lib/key_text.ts";

@@ -7,12 +7,14 @@
 
 import { concat } from "../lib/bytes.ts";
 import { noise as bytes, seeded } from "../lib/chance.ts";
-import { createSigner, hashOf, type Signer } from "../lib/crypto.ts";
+import { createSigner, type Signer } from "../lib/ed25519.ts";
+import { hashOf } from "../lib/hash.ts";
 import { type Dialect, type DialectId, DIALECTS } from "../lib/dialect.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { frame, FRAME_BYTES, isFramed } from "../lib/frame.ts";
 import { Keyring, type KeyringOptions } from "../lib/keyring.ts";
-import { type Hash, leafHash } from "../lib/merkle.ts";
+import { type Hash } from "../lib/hash.ts";
+import { leafHash } from "../lib/merkle.ts";
 import {
   encodeLoosely,
   entriesOf,

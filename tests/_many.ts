@@ -7,7 +7,7 @@
 
 import { base64 } from "@scure/base";
 import { chainNonce } from "../lib/chain.ts";
-import { createSigner, type Signer } from "../lib/crypto.ts";
+import { createSigner, type Signer } from "../lib/ed25519.ts";
 import { DEFAULT_OFFER, type DialectId, DIALECTS } from "../lib/dialect.ts";
 import { type Exchange, VerificationError } from "../lib/errors.ts";
 import type { Answer, AskServer, Question } from "../lib/pick.ts";

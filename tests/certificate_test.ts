@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeUint64 } from "../lib/bytes.ts";
+import { encodeUint64 } from "../lib/uint.ts";
 import {
   buildCertificate,
   findSpelling,
@@ -7,7 +7,7 @@ import {
   signedBytes,
   type Spelling,
 } from "../lib/certificate.ts";
-import { VERIFIERS, verifyStrict } from "../lib/crypto.ts";
+import { VERIFIERS, verifyStrict } from "../lib/ed25519.ts";
 import type { ContextKind, TimeUnit } from "../lib/dialect.ts";
 import {
   decodeMessage,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Misdeed } from "../lib/chaos_behaviour.ts";
 import { type ChaosKeys, misstate, spoil } from "../lib/chaos_reply.ts";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import type { DialectId } from "../lib/dialect.ts";
 import { spellingOf } from "../lib/keyring.ts";
 import { type ParsedRequest, parseRequest } from "../lib/request.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadKeys } from "../lib/cli/key_source.ts";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { formatKey } from "../lib/key_text.ts";
 import {
   execute,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../lib/cli/exit_code.ts";
 import { keyFileText, loadKeyFile, loadKeys } from "../lib/cli/key_source.ts";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { formatKey } from "../lib/key_text.ts";
 import { folder, writeDelegation, writeKey } from "./_cli.ts";
 import { bytes } from "./_fixtures.ts";

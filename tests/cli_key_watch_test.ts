@@ -4,7 +4,7 @@ import { type KeyOptions, loadKeys } from "../lib/cli/key_source.ts";
 import { windowState } from "../lib/certificate.ts";
 import { KeyWatch, toServerKeys } from "../lib/cli/key_watch.ts";
 import { Log } from "../lib/cli/log.ts";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { DIALECTS } from "../lib/dialect.ts";
 import { formatKey } from "../lib/key_text.ts";
 import { buildRequest } from "../lib/request.ts";

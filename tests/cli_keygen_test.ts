@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { formatKey, parseKey } from "../lib/key_text.ts";
 import { assertFailure, execute, fails, folder, json, run } from "./_cli.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { formatKey } from "../lib/key_text.ts";
 import { execute, fails, folder, json, run, writeKey } from "./_cli.ts";
 import { bytes } from "./_fixtures.ts";

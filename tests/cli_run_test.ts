@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Command } from "commander";
 import { parseSeconds } from "../lib/cli/arguments.ts";
 import { applyEnvironment } from "../lib/cli/environment.ts";
-import { createSigner, type Signer } from "../lib/crypto.ts";
+import { createSigner, type Signer } from "../lib/ed25519.ts";
 import { DIALECTS } from "../lib/dialect.ts";
 import { formatKey } from "../lib/key_text.ts";
 import {

@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
 import net from "node:net";
-import { concat, decodeUint32s } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
+import { decodeUint32s } from "../lib/uint.ts";
 import {
   type QueryResult,
   sendRequest,

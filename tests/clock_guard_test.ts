@@ -4,9 +4,9 @@ import {
   type ClockLimits,
   type ClockStatus,
   judgeClock,
-  type KernelClock,
   StepDetector,
 } from "../lib/clock_guard.ts";
+import { type KernelClock } from "../lib/net/kernel_clock.ts";
 import { NOW_MICROS, SECOND } from "./_fixtures.ts";
 
 const none = { permissions: "none" } as const;

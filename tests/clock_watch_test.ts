@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { KernelClock } from "../lib/clock_guard.ts";
+import type { KernelClock } from "../lib/net/kernel_clock.ts";
 import { ClockWatch, monotonicMicros } from "../lib/clock_watch.ts";
 import type { ServerEvent } from "../lib/server_event.ts";
 import { NOW_MICROS, SECOND } from "./_fixtures.ts";

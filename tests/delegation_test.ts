@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { base64 } from "@scure/base";
 import fc from "fast-check";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import {
   createDelegation,
   type CreateDelegationOptions,

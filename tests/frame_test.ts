@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { concat, encodeUint32s } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
+import { encodeUint32s } from "../lib/uint.ts";
 import { frame, FRAME_BYTES, isFramed, unframe } from "../lib/frame.ts";
 
 const MAGIC = new TextEncoder().encode("ROUGHTIM");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readUint32 } from "../lib/bytes.ts";
+import { readUint32 } from "../lib/uint.ts";
 import type { Dialect } from "../lib/dialect.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { isFramed } from "../lib/frame.ts";

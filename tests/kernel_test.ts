@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { sha512, sha512_256 } from "@noble/hashes/sha2.js";
 import { base64 } from "@scure/base";
 import { concat, equal } from "../lib/bytes.ts";
-import type { HashKind } from "../lib/dialect.ts";
+import type { HashKind } from "../lib/hash.ts";
 import { createKernel, KERNEL_KINDS } from "../lib/kernel/kernel.ts";
 import {
   INPUT_BYTES,
@@ -19,7 +19,8 @@ import {
   TREE_OFFSET,
 } from "../lib/kernel/layout.ts";
 import { KERNEL_WASM } from "../lib/kernel/wasm.ts";
-import { buildTree, type Hash } from "../lib/merkle.ts";
+import { buildTree } from "../lib/merkle.ts";
+import { type Hash } from "../lib/hash.ts";
 
 /** noble, not what the library hashes with: that may be the platform's. */
 const REFERENCE: Readonly<Record<HashKind, Hash>> = {

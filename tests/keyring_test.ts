@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createSigner, type Signer, srvOf } from "../lib/crypto.ts";
+import { createSigner, type Signer } from "../lib/ed25519.ts";
+import { srvOf } from "../lib/srv.ts";
 import type { Dialect } from "../lib/dialect.ts";
 import {
   certifyOnlineKey,

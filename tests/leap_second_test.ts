@@ -4,7 +4,7 @@ import type { Dialect } from "../lib/dialect.ts";
 import { leapSlackMicros } from "../lib/leap_second.ts";
 import { decodeTimestamp } from "../lib/timestamp.ts";
 import { ALL, SECOND } from "./_fixtures.ts";
-import { encodeUint64 } from "../lib/bytes.ts";
+import { encodeUint64 } from "../lib/uint.ts";
 
 const none = { permissions: "none" } as const;
 const HOUR = 3600n * SECOND;

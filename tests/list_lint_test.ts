@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { DIALECTS } from "../lib/dialect.ts";
 import { formatKey } from "../lib/key_text.ts";
 import {

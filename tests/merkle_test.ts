@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { hex } from "@scure/base";
 import fc from "fast-check";
 import { concat, equal } from "../lib/bytes.ts";
-import { hashOf } from "../lib/crypto.ts";
-import type { HashKind } from "../lib/dialect.ts";
+import { hashOf } from "../lib/hash.ts";
+import type { HashKind } from "../lib/hash.ts";
 import {
   buildTree,
-  type Hash,
   leafHash,
   MAX_PATH,
   nodeHash,
   rootFromPath,
 } from "../lib/merkle.ts";
+import { type Hash } from "../lib/hash.ts";
 
 const KINDS: readonly HashKind[] = ["sha512", "sha512/32", "sha512/256"];
 const SIZES: readonly number[] = [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { concat, encodeUint32s, writeUint32 } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
+import { encodeUint32s, writeUint32 } from "../lib/uint.ts";
 import { WireError } from "../lib/errors.ts";
 import {
   type DecodedMessage,

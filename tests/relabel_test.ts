@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeUint32s, encodeUint64 } from "../lib/bytes.ts";
+import { encodeUint32s, encodeUint64 } from "../lib/uint.ts";
 import { chainNonce } from "../lib/chain.ts";
 import {
   areConfusable,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { writeUint32 } from "../lib/bytes.ts";
+import { writeUint32 } from "../lib/uint.ts";
 import { signedBytes } from "../lib/certificate.ts";
-import { HASH_BYTES } from "../lib/crypto.ts";
+import { HASH_BYTES } from "../lib/hash.ts";
 import type { Dialect } from "../lib/dialect.ts";
 import { spellingOf } from "../lib/keyring.ts";
 import { ReplyTemplate } from "../lib/reply_template.ts";

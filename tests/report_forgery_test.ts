@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { base64 } from "@scure/base";
-import { encodeUint32s, readUint32 } from "../lib/bytes.ts";
+import { encodeUint32s, readUint32 } from "../lib/uint.ts";
 import { chainNonce } from "../lib/chain.ts";
 import { type DialectId, DIALECTS } from "../lib/dialect.ts";
 import { WireError } from "../lib/errors.ts";

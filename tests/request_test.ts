@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { concat, encodeUint32s } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
+import { encodeUint32s } from "../lib/uint.ts";
 import {
   ALIASES,
   DEFAULT_OFFER,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeUint32s } from "../lib/bytes.ts";
+import { encodeUint32s } from "../lib/uint.ts";
 import {
   ALIASES,
   DEFAULT_OFFER,

@@ -5,7 +5,7 @@ import {
   encodeUint32s,
   encodeUint64,
   readUint32,
-} from "../lib/bytes.ts";
+} from "../lib/uint.ts";
 import { type Dialect, type DialectId, DIALECTS } from "../lib/dialect.ts";
 import { frame, isFramed } from "../lib/frame.ts";
 import type { Entry } from "../lib/message.ts";

@@ -1,8 +1,8 @@
 /** A server's keys and clock over time: delegations, renewal, replacement, verdicts. */
 
 import assert from "node:assert/strict";
-import type { KernelClock } from "../lib/clock_guard.ts";
-import type { Signer } from "../lib/crypto.ts";
+import type { KernelClock } from "../lib/net/kernel_clock.ts";
+import type { Signer } from "../lib/ed25519.ts";
 import { createDelegation, parseDelegation } from "../lib/delegation.ts";
 import type { Dialect } from "../lib/dialect.ts";
 import { ServerError } from "../lib/errors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createSigner } from "../lib/crypto.ts";
+import { createSigner } from "../lib/ed25519.ts";
 import { DEFAULT_OFFER, DIALECTS, GOOGLE_VERSION } from "../lib/dialect.ts";
 import { WireError } from "../lib/errors.ts";
 import { formatKey } from "../lib/key_text.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { base64, base64url, hex } from "@scure/base";
-import type { Signer } from "../lib/crypto.ts";
+import type { Signer } from "../lib/ed25519.ts";
 import { type Dialect, GOOGLE_VERSION } from "../lib/dialect.ts";
 import { ServerError } from "../lib/errors.ts";
 import { buildRequest } from "../lib/request.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeUint32s, writeUint32 } from "../lib/bytes.ts";
+import { encodeUint32s, writeUint32 } from "../lib/uint.ts";
 import {
   ALIASES,
   dialectFor,

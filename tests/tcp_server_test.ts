@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { concat, writeUint32 } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
+import { writeUint32 } from "../lib/uint.ts";
 import { type PacketCounters, sumDropped } from "../lib/counters.ts";
 import type { DialectId } from "../lib/dialect.ts";
 import { frame, FRAME_BYTES } from "../lib/frame.ts";

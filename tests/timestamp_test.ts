@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hex } from "@scure/base";
 import fc from "fast-check";
-import { encodeUint64 } from "../lib/bytes.ts";
+import { encodeUint64 } from "../lib/uint.ts";
 import type { TimeUnit } from "../lib/dialect.ts";
 import {
   decodeTimestamp,

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { hex } from "@scure/base";
 import fc from "fast-check";
+import { concat } from "../lib/bytes.ts";
 import {
-  concat,
   encodeUint32s,
   encodeUint64,
   readUint32,
   readUint64,
   writeUint32,
-} from "../lib/bytes.ts";
-import { VERIFIERS, type VerifyEquation } from "../lib/crypto.ts";
+} from "../lib/uint.ts";
+import { VERIFIERS, type VerifyEquation } from "../lib/ed25519.ts";
 import {
   DEFAULT_OFFER,
   type Dialect,

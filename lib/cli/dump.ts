@@ -5,7 +5,7 @@
  */
 
 import { hex } from "@scure/base";
-import { decodeUint32s, readUint32 } from "../bytes.ts";
+import { decodeUint32s, readUint32 } from "../uint.ts";
 import { type Dialect, formatVersion } from "../dialect.ts";
 import { isFramed, unframe } from "../frame.ts";
 import { decodeMessage, type Message } from "../message.ts";

@@ -5,7 +5,7 @@
  */
 
 import { parse } from "dotenv";
-import { createSigner, type Signer } from "../crypto.ts";
+import { createSigner, type Signer } from "../ed25519.ts";
 import { parseDelegation } from "../delegation.ts";
 import { formatKey, parseKey } from "../key_text.ts";
 import type { Delegated } from "../keyring.ts";

@@ -9,7 +9,7 @@
 
 import { equal } from "../bytes.ts";
 import { windowState } from "../certificate.ts";
-import type { Signer } from "../crypto.ts";
+import type { Signer } from "../ed25519.ts";
 import { formatKey } from "../key_text.ts";
 import type { Delegated } from "../keyring.ts";
 import type { Server } from "../server.ts";

@@ -6,7 +6,7 @@
 
 import type { SurveyOptions } from "../measure.ts";
 import type { ListedServer } from "../server_list.ts";
-import type { Transport } from "../counters.ts";
+import type { Transport } from "../transport.ts";
 import { UsageError } from "./exit_code.ts";
 import { loadList } from "./list_source.ts";
 import { showProgress } from "./consensus.ts";

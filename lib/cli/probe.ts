@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Transport } from "../counters.ts";
+import type { Transport } from "../transport.ts";
 import {
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,

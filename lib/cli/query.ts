@@ -14,7 +14,7 @@ import { DIALECTS, formatVersion } from "../dialect.ts";
 import { type Attempt, reach, tellingAll } from "../reach.ts";
 import type { ListedServer } from "../server_list.ts";
 import { formatTime } from "../timestamp.ts";
-import type { Transport } from "../counters.ts";
+import type { Transport } from "../transport.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { EXIT, UsageError } from "./exit_code.ts";
 import { loadList, pickServer } from "./list_source.ts";

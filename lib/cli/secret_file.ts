@@ -6,7 +6,7 @@
 
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat } from "node:fs/promises";
-import { hashOf } from "../crypto.ts";
+import { hashOf } from "../hash.ts";
 import { ServerError } from "../errors.ts";
 import { openFile } from "../open_file.ts";
 import { UsageError } from "./exit_code.ts";

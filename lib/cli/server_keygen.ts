@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createSigner } from "../crypto.ts";
+import { createSigner } from "../ed25519.ts";
 import { formatKey } from "../key_text.ts";
 import { DEFAULT_PORT } from "../serve.ts";
 import { EXIT } from "./exit_code.ts";

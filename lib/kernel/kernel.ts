@@ -10,7 +10,7 @@
  */
 
 import { base64 } from "@scure/base";
-import type { HashKind } from "../dialect.ts";
+import type { HashKind } from "../hash.ts";
 import { KERNEL_WASM } from "./wasm.ts";
 
 /** A hash by the number that the kernel knows it by. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { KernelClock } from "../clock_guard.ts";
+import type { KernelClock } from "./kernel_clock.ts";
 
 const NAMES = [
   "libc.so.6", // glibc

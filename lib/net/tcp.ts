@@ -6,7 +6,8 @@
  */
 
 import net from "node:net";
-import { concat, readUint32 } from "../bytes.ts";
+import { concat } from "../bytes.ts";
+import { readUint32 } from "../uint.ts";
 import { FRAME_BYTES, isFramed } from "../frame.ts";
 
 /**

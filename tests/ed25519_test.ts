@@ -1,86 +1,18 @@
 import assert from "node:assert/strict";
 import * as noble from "@noble/ed25519";
 import { Point } from "@noble/ed25519";
-import { base64, hex } from "@scure/base";
+import { hex } from "@scure/base";
 import fc from "fast-check";
 import { concat, equal } from "../lib/bytes.ts";
 import {
   createSigner,
-  hashOf,
   isVerifiableKey,
-  srvOf,
   VERIFIERS,
   verifyStrict,
-} from "../lib/crypto.ts";
+} from "../lib/ed25519.ts";
+import { hashOf } from "../lib/hash.ts";
 
 const text = (string: string): Uint8Array => new TextEncoder().encode(string);
-
-Deno.test({
-  name: "hashOf() gives SHA-512, its first half, and FIPS 180-4's SHA-512/256",
-  permissions: "none",
-  fn: () => {
-    const of = (kind: Parameters<typeof hashOf>[0]) =>
-      hex.encode(hashOf(kind)(text("abc")));
-    // FIPS 180-4's own examples.
-    assert.equal(
-      of("sha512"),
-      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
-        "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
-    );
-    assert.equal(
-      of("sha512/32"),
-      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a",
-    );
-    assert.equal(
-      of("sha512/256"),
-      "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
-    );
-  },
-});
-
-Deno.test({
-  name: "hashOf() hashes its parts as one string, like WebCrypto",
-  permissions: "none",
-  fn: async () => {
-    const parts = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 });
-    await fc.assert(fc.asyncProperty(parts, async (given) => {
-      const whole = concat(...given);
-      const digest = await crypto.subtle.digest("SHA-512", whole);
-      const expected = new Uint8Array(digest);
-      assert.deepEqual(hashOf("sha512")(...given), expected);
-      assert.deepEqual(hashOf("sha512/32")(...given), expected.slice(0, 32));
-      const truncated = hashOf("sha512/256")(...given);
-      assert.equal(truncated.length, 32);
-      assert.deepEqual(truncated, hashOf("sha512/256")(whole));
-      assert(!equal(truncated, expected.subarray(0, 32)));
-    }));
-  },
-});
-
-Deno.test({
-  name: "srvOf() hits the values of three public servers (§5.1.4)",
-  permissions: "none",
-  fn: () => {
-    for (
-      const [key, srv] of [
-        [
-          "AW5uAoTSTDfG5NfY1bTh08GUnOqlRb+HVhbJ3ODJvsE=",
-          "95645ff5c385c24eba48d509528a4a74e0861c0b57f46c25ee5c6a488a23246f",
-        ],
-        [
-          "S3AzfZJ5CjSdkJ21ZJGbxqdYP/SoE8fXKY0+aicsehI=",
-          "8c4bbf598f43ff13da82bfeb9e0652a4e372ab03c2cae3b6f661ea29c8ebacc2",
-        ],
-        [
-          "0GD7c3yP8xEc4Zl2zeuN2SlLvDVVocjsPSL8/Rl/7zg=",
-          "0d93616f19641cbf68f8b41a1b659797fc9330b658a5042d6be1021194ee290c",
-        ],
-      ] as const
-    ) {
-      assert.equal(hex.encode(srvOf(base64.decode(key))), srv);
-    }
-  },
-});
 
 const RFC_8032: readonly Record<
   "seed" | "key" | "message" | "signature",

@@ -1,6 +1,5 @@
 /**
- * Hashes and Ed25519. The only file that imports noble or reaches for the platform's
- * cryptography, and the only one that decides what a valid signature is.
+ * Ed25519: the only file that decides what a valid signature is.
  *
  * A signature is judged the same on every runtime, because a verdict in a report must
  * not depend on who reads it (RFC 8032, section 5.1.7, read strictly):
@@ -17,35 +16,12 @@
 
 import { hashes, Point } from "@noble/ed25519";
 import * as noble from "@noble/ed25519";
-import { sha512 as nobleSha512, sha512_256 } from "@noble/hashes/sha2.js";
+import { sha512 as nobleSha512 } from "@noble/hashes/sha2.js";
 import { concat, equal } from "./bytes.ts";
-import type { HashKind } from "./dialect.ts";
-import type { Hash } from "./merkle.ts";
+import { type NodeCrypto, nodeCrypto } from "./platform.ts";
 
 // noble's synchronous functions want a hash from outside.
 hashes.sha512 = nobleSha512 as typeof hashes.sha512;
-
-/** The few functions of `node:crypto` that are used, where the runtime has them. */
-interface NodeCrypto {
-  createHash(name: string): {
-    update(bytes: Uint8Array): { digest(): Uint8Array };
-    digest(): Uint8Array;
-  };
-  createPublicKey(key: unknown): unknown;
-  createPrivateKey(key: unknown): unknown;
-  sign(algorithm: null, message: Uint8Array, key: unknown): Uint8Array;
-  verify(
-    algorithm: null,
-    message: Uint8Array,
-    key: unknown,
-    signature: Uint8Array,
-  ): boolean;
-}
-
-/** Present in Deno, Node and Bun; a browser bundle gets `undefined` and no import of `node:`. */
-const nodeCrypto: NodeCrypto | undefined = (globalThis as {
-  process?: { getBuiltinModule?(name: string): NodeCrypto | undefined };
-}).process?.getBuiltinModule?.("node:crypto");
 
 const SPKI_PREFIX = Uint8Array.of(
   ...[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00],
@@ -54,46 +30,6 @@ const PKCS8_PREFIX = Uint8Array.of(
   ...[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06],
   ...[0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20],
 );
-
-function sha512(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  if (nodeCrypto === undefined) return nobleHash(nobleSha512, parts);
-  const hash = nodeCrypto.createHash("sha512");
-  for (const part of parts) hash.update(part);
-  const digest = hash.digest();
-  return new Uint8Array(
-    digest.buffer as ArrayBuffer,
-    digest.byteOffset,
-    digest.length,
-  );
-}
-
-function nobleHash(
-  hash: typeof nobleSha512,
-  parts: Uint8Array[],
-): Uint8Array<ArrayBuffer> {
-  const state = hash.create();
-  for (const part of parts) state.update(part);
-  return state.digest() as Uint8Array<ArrayBuffer>;
-}
-
-const HASHES: Readonly<Record<HashKind, Hash>> = {
-  "sha512": sha512,
-  // Not FIPS 180-4's SHA-512/256: the same initial values as SHA-512, cut in half.
-  "sha512/32": (...parts) => sha512(...parts).subarray(0, 32),
-  "sha512/256": (...parts) => nobleHash(sha512_256, parts),
-};
-
-/** The hash a dialect names. */
-export function hashOf(kind: HashKind): Hash {
-  return HASHES[kind];
-}
-
-/** How many bytes each hash gives. */
-export const HASH_BYTES: Readonly<Record<HashKind, number>> = {
-  "sha512": 64,
-  "sha512/32": 32,
-  "sha512/256": 32,
-};
 
 /** Bytes in an Ed25519 public key or seed. */
 export const KEY_BYTES = 32;
@@ -350,9 +286,4 @@ export function createSigner(seed: Uint8Array): Signer {
       secret.fill(0);
     },
   };
-}
-
-/** The value of SRV for a long-term key (RFC 10049, section 5.1.4). */
-export function srvOf(publicKey: Uint8Array): Uint8Array<ArrayBuffer> {
-  return HASHES["sha512/32"](Uint8Array.of(0xff), publicKey);
 }

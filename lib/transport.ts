@@ -1,0 +1,8 @@
+/**
+ * What packets travel over.
+ *
+ * @module
+ */
+
+/** How a packet travelled. */
+export type Transport = "udp" | "tcp";
