@@ -16,7 +16,7 @@ import {
   TREE_OFFSET,
 } from "../lib/kernel/layout.ts";
 import { buildTree, leafHash, nodeHash } from "../lib/merkle.ts";
-import { type Hash } from "../lib/hash.ts";
+import type { Hash } from "../lib/hash.ts";
 import { buildRequest } from "../lib/request.ts";
 
 const LEAVES = 64;

@@ -18,7 +18,7 @@ import {
 } from "./certificate.ts";
 import type { Misdeed } from "./chaos_behaviour.ts";
 import { HASH_BYTES } from "./hash.ts";
-import { type Signer } from "./ed25519.ts";
+import type { Signer } from "./ed25519.ts";
 import {
   ALIASES,
   type Dialect,

@@ -12,7 +12,7 @@ import {
   judgeClock,
   StepDetector,
 } from "./clock_guard.ts";
-import { type KernelClock } from "./net/kernel_clock.ts";
+import type { KernelClock } from "./net/kernel_clock.ts";
 import type { EventSink } from "./server_event.ts";
 
 /** How often the system is asked about its clock. */

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Transport } from "./transport.ts";
 import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
 
 /** Packets on one transport. */

@@ -8,7 +8,7 @@
 
 import type { ClockStatus } from "./clock_guard.ts";
 import { BATCH_BUCKETS, type ServerCounters } from "./counters.ts";
-import { type Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 import { formatVersion } from "./dialect.ts";
 
 /** What is not counted but measured when asked. */

@@ -13,7 +13,7 @@ import { type Dialect, type DialectId, DIALECTS } from "../lib/dialect.ts";
 import type { Exchange } from "../lib/errors.ts";
 import { frame, FRAME_BYTES, isFramed } from "../lib/frame.ts";
 import { Keyring, type KeyringOptions } from "../lib/keyring.ts";
-import { type Hash } from "../lib/hash.ts";
+import type { Hash } from "../lib/hash.ts";
 import { leafHash } from "../lib/merkle.ts";
 import {
   encodeLoosely,

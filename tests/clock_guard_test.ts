@@ -6,7 +6,7 @@ import {
   judgeClock,
   StepDetector,
 } from "../lib/clock_guard.ts";
-import { type KernelClock } from "../lib/net/kernel_clock.ts";
+import type { KernelClock } from "../lib/net/kernel_clock.ts";
 import { NOW_MICROS, SECOND } from "./_fixtures.ts";
 
 const none = { permissions: "none" } as const;

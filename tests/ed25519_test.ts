@@ -3,7 +3,7 @@ import * as noble from "@noble/ed25519";
 import { Point } from "@noble/ed25519";
 import { hex } from "@scure/base";
 import fc from "fast-check";
-import { concat, equal } from "../lib/bytes.ts";
+import { concat } from "../lib/bytes.ts";
 import {
   createSigner,
   isVerifiableKey,

@@ -20,7 +20,7 @@ import {
 } from "../lib/kernel/layout.ts";
 import { KERNEL_WASM } from "../lib/kernel/wasm.ts";
 import { buildTree } from "../lib/merkle.ts";
-import { type Hash } from "../lib/hash.ts";
+import type { Hash } from "../lib/hash.ts";
 
 /** noble, not what the library hashes with: that may be the platform's. */
 const REFERENCE: Readonly<Record<HashKind, Hash>> = {

@@ -11,7 +11,7 @@ import {
   nodeHash,
   rootFromPath,
 } from "../lib/merkle.ts";
-import { type Hash } from "../lib/hash.ts";
+import type { Hash } from "../lib/hash.ts";
 
 const KINDS: readonly HashKind[] = ["sha512", "sha512/32", "sha512/256"];
 const SIZES: readonly number[] = [

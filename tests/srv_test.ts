@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { base64, hex } from "@scure/base";
-import { equal } from "../lib/bytes.ts";
 import { srvOf } from "../lib/srv.ts";
 
 Deno.test({

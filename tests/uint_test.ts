@@ -9,6 +9,7 @@ import {
   writeUint32,
   writeUint64,
 } from "../lib/uint.ts";
+import { concat } from "../lib/bytes.ts";
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const uint64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
