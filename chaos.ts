@@ -38,36 +38,36 @@ export {
   type Misdeed,
   type Signed,
   type When,
-} from "./lib/chaos_behaviour.ts";
+} from "./lib/chaos/behaviour.ts";
 export {
   type ChaosOptions,
   ChaosServer,
   type Deliveries,
   type Delivery,
   type Sleep,
-} from "./lib/chaos.ts";
+} from "./lib/chaos/server.ts";
 export {
   type RunningChaos,
   serveChaos,
   type ServeChaosOptions,
-} from "./lib/chaos_serve.ts";
+} from "./lib/chaos/serve.ts";
 export {
   type FakeServer,
   type FakeServerOptions,
   FakeWorld,
   type FakeWorldOptions,
-} from "./lib/fake_world.ts";
-export { fuzzRequests } from "./lib/fuzz.ts";
-export type { GoodExchange } from "./lib/good_reply.ts";
+} from "./lib/chaos/fake_world.ts";
+export { fuzzRequests } from "./lib/chaos/fuzz.ts";
+export type { GoodExchange } from "./lib/chaos/good_reply.ts";
 export {
   type MalformedRequest,
   type MalformedRequestOptions,
   malformedRequests,
-} from "./lib/malformed.ts";
+} from "./lib/chaos/malformed_request.ts";
 export {
   malformedReplies,
   type MalformedReply,
-} from "./lib/malformed_reply.ts";
-export type { Answer, AskServer, Question } from "./lib/pick.ts";
-export type { ServerAddress } from "./lib/server_address.ts";
-export type { ListedServer } from "./lib/server_list.ts";
+} from "./lib/chaos/malformed_reply.ts";
+export type { Answer, AskServer, Question } from "./lib/ecosystem/pick.ts";
+export type { ServerAddress } from "./lib/net/address.ts";
+export type { ListedServer } from "./lib/ecosystem/list.ts";

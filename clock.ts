@@ -23,12 +23,12 @@ export {
   type Instant,
   TrustedClock,
   type TrustedClockOptions,
-} from "./lib/clock.ts";
-export { ClockError, type ClockErrorCode } from "./lib/errors.ts";
+} from "./lib/clock/trusted_clock.ts";
+export { ClockError, type ClockErrorCode } from "./lib/wire/errors.ts";
 export {
   measure,
   type Measurement,
   type MeasureOptions,
-} from "./lib/measure.ts";
-export type { Interval } from "./lib/quorum.ts";
-export type { ListedServer } from "./lib/server_list.ts";
+} from "./lib/ecosystem/measure.ts";
+export type { Interval } from "./lib/ecosystem/quorum.ts";
+export type { ListedServer } from "./lib/ecosystem/list.ts";

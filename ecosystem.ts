@@ -37,8 +37,11 @@ export {
   bundledList,
   findServer,
   type FoundServer,
-} from "./lib/bundled_list.ts";
-export { loadEcosystem, type LoadEcosystemOptions } from "./lib/ecosystem.ts";
+} from "./lib/ecosystem/bundled.ts";
+export {
+  loadEcosystem,
+  type LoadEcosystemOptions,
+} from "./lib/ecosystem/load.ts";
 export {
   type Finding,
   FINDING_CODES,
@@ -46,9 +49,9 @@ export {
   type LintOptions,
   lintServerList,
   type Severity,
-} from "./lib/list_lint.ts";
-export { operatorOf } from "./lib/operator.ts";
-export type { ServerAddress } from "./lib/server_address.ts";
+} from "./lib/ecosystem/lint.ts";
+export { operatorOf } from "./lib/ecosystem/operator.ts";
+export type { ServerAddress } from "./lib/net/address.ts";
 export {
   explainSkip,
   formatServerList,
@@ -57,8 +60,12 @@ export {
   type ServerList,
   type SkippedServer,
   type SkipReason,
-} from "./lib/server_list.ts";
-export { type Claim, findViolations, type Violation } from "./lib/chain.ts";
+} from "./lib/ecosystem/list.ts";
+export {
+  type Claim,
+  findViolations,
+  type Violation,
+} from "./lib/verify/chain.ts";
 export {
   type Link,
   measure,
@@ -69,27 +76,27 @@ export {
   queryServers,
   survey,
   type SurveyOptions,
-} from "./lib/measure.ts";
+} from "./lib/ecosystem/measure.ts";
 export type {
   ServerOutcome,
   ServerStatus,
   Voted,
   VoteOptions,
-} from "./lib/vote.ts";
+} from "./lib/ecosystem/vote.ts";
 export {
   type Answer,
   type AskListedOptions,
   type AskServer,
   type Question,
   sampleByOperator,
-} from "./lib/pick.ts";
+} from "./lib/ecosystem/pick.ts";
 export {
   findQuorum,
   type Interval,
   type Quorum,
   type QuorumOptions,
   type Vote,
-} from "./lib/quorum.ts";
+} from "./lib/ecosystem/quorum.ts";
 export {
   type Evidence,
   malfeasanceReport,
@@ -97,7 +104,7 @@ export {
   type Report,
   type ReportEntry,
   type ReportForm,
-} from "./lib/report.ts";
+} from "./lib/verify/report.ts";
 export {
   confirmMalfeasance,
   type EntryFault,
@@ -107,17 +114,17 @@ export {
   judgeReport,
   type ProvenEntry,
   type ReportVerdict,
-} from "./lib/report_verdict.ts";
+} from "./lib/verify/judge.ts";
 export {
   REPORT_MEDIA_TYPE,
   type SubmitOptions,
   submitReport,
   type Submitted,
-} from "./lib/report_submit.ts";
-export type { Transport } from "./lib/transport.ts";
-export type { Delegation, Spelling } from "./lib/certificate.ts";
-export type { QueryResult } from "./lib/client.ts";
-export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";
+} from "./lib/ecosystem/submit.ts";
+export type { Transport } from "./lib/net/transport.ts";
+export type { Delegation, Spelling } from "./lib/wire/certificate.ts";
+export type { QueryResult } from "./lib/client/send_request.ts";
+export { type DialectId, GOOGLE_VERSION } from "./lib/wire/dialect.ts";
 export {
   type Exchange,
   NetworkError,
@@ -125,8 +132,8 @@ export {
   VerificationError,
   WireError,
   type WireErrorCode,
-} from "./lib/errors.ts";
-export type { PathOrder } from "./lib/merkle.ts";
+} from "./lib/wire/errors.ts";
+export type { PathOrder } from "./lib/crypto/merkle.ts";
 export type {
   Datagram,
   DatagramOptions,
@@ -141,5 +148,5 @@ export type {
   RejectionCode,
   WireFault,
   WireFaultCode,
-} from "./lib/rejection.ts";
-export type { Verified } from "./lib/verify.ts";
+} from "./lib/wire/rejection.ts";
+export type { Verified } from "./lib/verify/response.ts";

@@ -23,12 +23,12 @@
  * @module
  */
 
-export type { Transport } from "./lib/transport.ts";
+export type { Transport } from "./lib/net/transport.ts";
 export type {
   Delegation,
   ParsedCertificate,
   Spelling,
-} from "./lib/certificate.ts";
+} from "./lib/wire/certificate.ts";
 export {
   type QueryResult,
   type RequestOptions,
@@ -36,8 +36,8 @@ export {
   type SendRequestOptions,
   type UnverifiedResult,
   veryDangerouslySendRequestAndDoNotVerify,
-} from "./lib/client.ts";
-export type { VerifyEquation } from "./lib/ed25519.ts";
+} from "./lib/client/send_request.ts";
+export type { VerifyEquation } from "./lib/crypto/ed25519.ts";
 export {
   type ContextKind,
   DEFAULT_OFFER,
@@ -48,8 +48,8 @@ export {
   formatVersion,
   GOOGLE_VERSION,
   type TimeUnit,
-} from "./lib/dialect.ts";
-export { type HashKind } from "./lib/hash.ts";
+} from "./lib/wire/dialect.ts";
+export { type HashKind } from "./lib/crypto/hash.ts";
 export {
   type Exchange,
   NetworkError,
@@ -57,10 +57,10 @@ export {
   VerificationError,
   WireError,
   type WireErrorCode,
-} from "./lib/errors.ts";
-export type { Rejected } from "./lib/field.ts";
-export { formatKey, parseKey } from "./lib/key_text.ts";
-export type { PathOrder } from "./lib/merkle.ts";
+} from "./lib/wire/errors.ts";
+export type { Rejected } from "./lib/wire/field.ts";
+export { formatKey, parseKey } from "./lib/wire/key_text.ts";
+export type { PathOrder } from "./lib/crypto/merkle.ts";
 export type {
   Datagram,
   DatagramOptions,
@@ -76,11 +76,11 @@ export {
   type RejectionCode,
   type WireFault,
   type WireFaultCode,
-} from "./lib/rejection.ts";
-export type { ParsedResponse } from "./lib/response.ts";
+} from "./lib/wire/rejection.ts";
+export type { ParsedResponse } from "./lib/wire/response.ts";
 export {
   type Verdict,
   type Verified,
   type VerifyOptions,
   verifyResponse,
-} from "./lib/verify.ts";
+} from "./lib/verify/response.ts";

@@ -17,11 +17,11 @@
  * @module
  */
 
-export { createSigner, type Signer } from "./lib/ed25519.ts";
-export { GOOGLE_VERSION, SERVER_VERSIONS } from "./lib/dialect.ts";
-export { ServerError, type ServerErrorCode } from "./lib/errors.ts";
-export type { Random } from "./lib/grease.ts";
-export { formatKey, parseKey } from "./lib/key_text.ts";
+export { createSigner, type Signer } from "./lib/crypto/ed25519.ts";
+export { GOOGLE_VERSION, SERVER_VERSIONS } from "./lib/wire/dialect.ts";
+export { ServerError, type ServerErrorCode } from "./lib/wire/errors.ts";
+export type { Random } from "./lib/server/grease.ts";
+export { formatKey, parseKey } from "./lib/wire/key_text.ts";
 export {
   type CertificateKind,
   type Delegated,
@@ -31,7 +31,7 @@ export {
   type OnlineKey,
   type PortableKey,
   type V1Context,
-} from "./lib/keyring.ts";
+} from "./lib/server/keyring.ts";
 export type {
   Datagram,
   DatagramOptions,
@@ -40,31 +40,31 @@ export type {
   Peer,
 } from "./lib/net/datagram.ts";
 export type { ServerIo } from "./lib/net/udp.ts";
-export type { FastResponder } from "./lib/fast_responder.ts";
-export type { Kernel, KernelKind } from "./lib/kernel/kernel.ts";
-export type { PortableOptions, PortableServer } from "./lib/server_options.ts";
-export type { ClockStatus } from "./lib/clock_guard.ts";
+export type { FastResponder } from "./lib/server/fast/responder.ts";
+export type { Kernel, KernelKind } from "./lib/server/fast/kernel/instance.ts";
+export type { PortableOptions, PortableServer } from "./lib/server/options.ts";
+export type { ClockStatus } from "./lib/server/clock_guard.ts";
 export type { KernelClock } from "./lib/net/kernel_clock.ts";
-export type { PacketCounters, ServerCounters } from "./lib/counters.ts";
-export type { Transport } from "./lib/transport.ts";
+export type { PacketCounters, ServerCounters } from "./lib/server/counters.ts";
+export type { Transport } from "./lib/net/transport.ts";
 export {
   createDelegation,
   type CreateDelegationOptions,
   type DelegationResult,
   parseDelegation,
-} from "./lib/delegation.ts";
-export { DROP_REASONS, type DropReason } from "./lib/drop_reason.ts";
-export { type Gauges, renderMetrics } from "./lib/metrics.ts";
+} from "./lib/server/delegation.ts";
+export { DROP_REASONS, type DropReason } from "./lib/server/drop_reason.ts";
+export { type Gauges, renderMetrics } from "./lib/server/metrics.ts";
 export {
   type BatchOptions,
   type Moment,
   type Outcome,
   Responder,
   type ResponderOptions,
-} from "./lib/responder.ts";
-export type { ParsedRequest } from "./lib/request.ts";
-export type { Message } from "./lib/message.ts";
-export type { EventSink, ServerEvent } from "./lib/server_event.ts";
+} from "./lib/server/responder.ts";
+export type { ParsedRequest } from "./lib/wire/request.ts";
+export type { Message } from "./lib/wire/message.ts";
+export type { EventSink, ServerEvent } from "./lib/server/event.ts";
 export type { TcpLimits } from "./lib/net/tcp_server.ts";
 export {
   DEFAULT_PORT,
@@ -72,10 +72,10 @@ export {
   type RunningServer,
   serve,
   type ServeOptions,
-} from "./lib/serve.ts";
-export { Server } from "./lib/server.ts";
+} from "./lib/server/serve.ts";
+export { Server } from "./lib/server/core.ts";
 export type {
   HandleOptions,
   ServerKeys,
   ServerOptions,
-} from "./lib/server_options.ts";
+} from "./lib/server/options.ts";

@@ -15,12 +15,12 @@
  * @module
  */
 
-export type { Delegation, Spelling } from "./lib/certificate.ts";
-export type { VerifyEquation } from "./lib/ed25519.ts";
-export { type DialectId, GOOGLE_VERSION } from "./lib/dialect.ts";
-export type { Exchange } from "./lib/errors.ts";
-export type { Rejected } from "./lib/field.ts";
-export type { PathOrder } from "./lib/merkle.ts";
+export type { Delegation, Spelling } from "./lib/wire/certificate.ts";
+export type { VerifyEquation } from "./lib/crypto/ed25519.ts";
+export { type DialectId, GOOGLE_VERSION } from "./lib/wire/dialect.ts";
+export type { Exchange } from "./lib/wire/errors.ts";
+export type { Rejected } from "./lib/wire/field.ts";
+export type { PathOrder } from "./lib/crypto/merkle.ts";
 export {
   type DocumentName,
   explain,
@@ -29,10 +29,10 @@ export {
   type RejectionCode,
   type WireFault,
   type WireFaultCode,
-} from "./lib/rejection.ts";
+} from "./lib/wire/rejection.ts";
 export {
   type Verdict,
   type Verified,
   type VerifyOptions,
   verifyResponse,
-} from "./lib/verify.ts";
+} from "./lib/verify/response.ts";

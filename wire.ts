@@ -18,7 +18,7 @@ export {
   type Claim,
   findViolations,
   type Violation,
-} from "./lib/chain.ts";
+} from "./lib/verify/chain.ts";
 export {
   ALIASES,
   type ContextKind,
@@ -31,11 +31,11 @@ export {
   GOOGLE_VERSION,
   SERVER_VERSIONS,
   type TimeUnit,
-} from "./lib/dialect.ts";
-export { type HashKind } from "./lib/hash.ts";
-export { WireError, type WireErrorCode } from "./lib/errors.ts";
-export type { Rejected } from "./lib/field.ts";
-export { frame, isFramed, unframe, type Unframed } from "./lib/frame.ts";
+} from "./lib/wire/dialect.ts";
+export { type HashKind } from "./lib/crypto/hash.ts";
+export { WireError, type WireErrorCode } from "./lib/wire/errors.ts";
+export type { Rejected } from "./lib/wire/field.ts";
+export { frame, isFramed, unframe, type Unframed } from "./lib/wire/frame.ts";
 export {
   type DecodedMessage,
   decodeMessage,
@@ -43,13 +43,13 @@ export {
   encodeMessage,
   type Entry,
   Message,
-} from "./lib/message.ts";
+} from "./lib/wire/message.ts";
 export type {
   DocumentName,
   Rejection,
   WireFault,
   WireFaultCode,
-} from "./lib/rejection.ts";
+} from "./lib/wire/rejection.ts";
 export {
   buildRequest,
   type BuildRequestOptions,
@@ -58,12 +58,12 @@ export {
   parseRequest,
   REQUEST_BYTES,
   type RequestResult,
-} from "./lib/request.ts";
-export type { Delegation, ParsedCertificate } from "./lib/certificate.ts";
+} from "./lib/wire/request.ts";
+export type { Delegation, ParsedCertificate } from "./lib/wire/certificate.ts";
 export {
   type ParsedResponse,
   parseResponse,
   type ResponseResult,
-} from "./lib/response.ts";
-export { TAG, type TagName, tagName } from "./lib/tag.ts";
-export { decodeTimestamp, encodeTimestamp } from "./lib/timestamp.ts";
+} from "./lib/wire/response.ts";
+export { TAG, type TagName, tagName } from "./lib/wire/tag.ts";
+export { decodeTimestamp, encodeTimestamp } from "./lib/wire/timestamp.ts";

@@ -6,7 +6,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { openUdp } from "../lib/net/udp.ts";
-import { LoadPacket } from "../lib/load_packet.ts";
+import { LoadPacket } from "../lib/load/packet.ts";
 import { find, type Launch } from "./_contenders.ts";
 
 const HOST = "127.0.0.1";

@@ -6,7 +6,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { DIALECTS, formatVersion } from "../lib/dialect.ts";
+import { DIALECTS, formatVersion } from "../lib/wire/dialect.ts";
 
 /** How to start something. */
 export interface Launch {

@@ -6,7 +6,7 @@
  */
 
 import { base64 } from "@scure/base";
-import type { Exchange } from "../lib/errors.ts";
+import type { Exchange } from "../lib/wire/errors.ts";
 import recorded from "../tests/vectors/roughtimed.json" with { type: "json" };
 
 type Recorded = typeof recorded[number];

@@ -6,7 +6,7 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { processCpuMicros } from "../lib/net/libc.ts";
+import { processCpuMicros } from "../lib/net/linux/libc.ts";
 import { Child } from "./_child.ts";
 import { program } from "./_contenders.ts";
 

@@ -1,7 +1,11 @@
-import { unframe } from "../lib/frame.ts";
-import { decodeMessage, encodeMessage, type Entry } from "../lib/message.ts";
-import { buildRequest, parseRequest } from "../lib/request.ts";
-import { parseResponse } from "../lib/response.ts";
+import { unframe } from "../lib/wire/frame.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Entry,
+} from "../lib/wire/message.ts";
+import { buildRequest, parseRequest } from "../lib/wire/request.ts";
+import { parseResponse } from "../lib/wire/response.ts";
 import { EXCHANGE } from "./_exchange.ts";
 
 const { request, response, publicKey } = EXCHANGE;

@@ -8,10 +8,10 @@
 
 // deno-lint-ignore-file no-console -- a program that prints a table
 import { base64 } from "@scure/base";
-import { signedBytes } from "../lib/certificate.ts";
-import { VERIFIERS, type VerifyEquation } from "../lib/ed25519.ts";
-import { parseResponse } from "../lib/response.ts";
-import { verifyResponse } from "../lib/verify.ts";
+import { signedBytes } from "../lib/wire/certificate.ts";
+import { VERIFIERS, type VerifyEquation } from "../lib/crypto/ed25519.ts";
+import { parseResponse } from "../lib/wire/response.ts";
+import { verifyResponse } from "../lib/verify/response.ts";
 import { EXCHANGE } from "./_exchange.ts";
 
 const ROUNDS = 7;

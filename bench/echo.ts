@@ -10,7 +10,7 @@
  * @module
  */
 
-import { openLinuxUdp, openPacketRing } from "../lib/net/linux_udp.ts";
+import { openLinuxUdp, openPacketRing } from "../lib/net/linux/udp.ts";
 import { openDenoUdp } from "../lib/net/deno_udp.ts";
 import {
   type DatagramSocket,

@@ -10,14 +10,19 @@
  */
 // deno-lint-ignore-file no-console
 
-import { sumDropped } from "../lib/counters.ts";
-import { DIALECTS } from "../lib/dialect.ts";
-import { fuzzRequests } from "../lib/fuzz.ts";
+import { sumDropped } from "../lib/server/counters.ts";
+import { DIALECTS } from "../lib/wire/dialect.ts";
+import { fuzzRequests } from "../lib/chaos/fuzz.ts";
 import { openUdp } from "../lib/net/udp.ts";
-import { serve } from "../lib/serve.ts";
-import { Server } from "../lib/server.ts";
-import { verifyResponse } from "../lib/verify.ts";
-import { bytes, corpus, PUBLIC_KEY, requestFor } from "../tests/_fixtures.ts";
+import { serve } from "../lib/server/serve.ts";
+import { Server } from "../lib/server/core.ts";
+import { verifyResponse } from "../lib/verify/response.ts";
+import {
+  bytes,
+  corpus,
+  PUBLIC_KEY,
+  requestFor,
+} from "../tests/_support/fixtures.ts";
 
 const [total = 1_000_000, workers = 2, seconds = 60] = Deno.args.map(Number);
 

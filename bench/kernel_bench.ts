@@ -6,18 +6,21 @@
  */
 
 import { sha512 } from "@noble/hashes/sha2.js";
-import { concat } from "../lib/bytes.ts";
-import { hashOf } from "../lib/hash.ts";
-import { createKernel, KERNEL_KINDS } from "../lib/kernel/kernel.ts";
+import { concat } from "../lib/crypto/bytes.ts";
+import { hashOf } from "../lib/crypto/hash.ts";
+import {
+  createKernel,
+  KERNEL_KINDS,
+} from "../lib/server/fast/kernel/instance.ts";
 import {
   inputOffset,
   outputOffset,
   SCRATCH_OFFSET,
   TREE_OFFSET,
-} from "../lib/kernel/layout.ts";
-import { buildTree, leafHash, nodeHash } from "../lib/merkle.ts";
-import type { Hash } from "../lib/hash.ts";
-import { buildRequest } from "../lib/request.ts";
+} from "../lib/server/fast/kernel/layout.ts";
+import { buildTree, leafHash, nodeHash } from "../lib/crypto/merkle.ts";
+import type { Hash } from "../lib/crypto/hash.ts";
+import { buildRequest } from "../lib/wire/request.ts";
 
 const LEAVES = 64;
 

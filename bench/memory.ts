@@ -10,7 +10,7 @@
  */
 // deno-lint-ignore-file no-console
 
-import { LoadPacket } from "../lib/load_packet.ts";
+import { LoadPacket } from "../lib/load/packet.ts";
 import { openServerUdp } from "../lib/net/udp.ts";
 
 const [total = 1_000_000, workers = 1] = Deno.args.map(Number);

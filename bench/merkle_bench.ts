@@ -1,6 +1,6 @@
-import { hashOf } from "../lib/hash.ts";
-import { DIALECTS } from "../lib/dialect.ts";
-import { buildTree, leafHash } from "../lib/merkle.ts";
+import { hashOf } from "../lib/crypto/hash.ts";
+import { DIALECTS } from "../lib/wire/dialect.ts";
+import { buildTree, leafHash } from "../lib/crypto/merkle.ts";
 import { EXCHANGE } from "./_exchange.ts";
 
 const hash = hashOf(DIALECTS["rfc-10049"].hash);

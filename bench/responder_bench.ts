@@ -1,7 +1,7 @@
-import { createSigner } from "../lib/ed25519.ts";
-import { Keyring } from "../lib/keyring.ts";
-import { buildRequest } from "../lib/request.ts";
-import { Responder } from "../lib/responder.ts";
+import { createSigner } from "../lib/crypto/ed25519.ts";
+import { Keyring } from "../lib/server/keyring.ts";
+import { buildRequest } from "../lib/wire/request.ts";
+import { Responder } from "../lib/server/responder.ts";
 
 const moment = {
   midpointMicros: 1_800_000_000_000_000n,

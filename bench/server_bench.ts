@@ -12,8 +12,8 @@
 
 import { parseArgs } from "node:util";
 import { parseVersions, toOffer } from "../lib/cli/arguments.ts";
-import { onTermination } from "../lib/cli/signals.ts";
-import { jsonLine } from "../lib/cli/output.ts";
+import { onTermination } from "../lib/cli/terminal/signals.ts";
+import { jsonLine } from "../lib/cli/terminal/output.ts";
 import { canPin, Child, freePort, untilAnswered } from "./_child.ts";
 import { type Contender, contenders } from "./_contenders.ts";
 import { external, type Generator, roughlyBench } from "./_generators.ts";

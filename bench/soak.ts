@@ -11,16 +11,16 @@
  */
 // deno-lint-ignore-file no-console
 
-import { createSigner } from "../lib/ed25519.ts";
-import { type Dialect, DIALECTS } from "../lib/dialect.ts";
-import { isFramed } from "../lib/frame.ts";
-import { formatKey } from "../lib/key_text.ts";
+import { createSigner } from "../lib/crypto/ed25519.ts";
+import { type Dialect, DIALECTS } from "../lib/wire/dialect.ts";
+import { isFramed } from "../lib/wire/frame.ts";
+import { formatKey } from "../lib/wire/key_text.ts";
 import { connectTcp } from "../lib/net/tcp.ts";
 import { openUdp } from "../lib/net/udp.ts";
-import { buildRequest } from "../lib/request.ts";
-import { parseResponse } from "../lib/response.ts";
-import { verifyResponse } from "../lib/verify.ts";
-import { corpus } from "../tests/_fixtures.ts";
+import { buildRequest } from "../lib/wire/request.ts";
+import { parseResponse } from "../lib/wire/response.ts";
+import { verifyResponse } from "../lib/verify/response.ts";
+import { corpus } from "../tests/_support/fixtures.ts";
 
 const [minutes = 30, goodRate = 1000, noiseRate = 500] = Deno.args.map(Number);
 const TICK_MS = 20;

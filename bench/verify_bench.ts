@@ -1,5 +1,5 @@
-import { VERIFIERS } from "../lib/ed25519.ts";
-import { verifyResponse } from "../lib/verify.ts";
+import { VERIFIERS } from "../lib/crypto/ed25519.ts";
+import { verifyResponse } from "../lib/verify/response.ts";
 import { EXCHANGE } from "./_exchange.ts";
 
 const group = "verifyResponse, draft 14-19, one request";

@@ -7,7 +7,7 @@
  */
 
 // deno-lint-ignore-file no-console -- a program that reports what it wrote
-import { BEHAVIOURS } from "../lib/chaos_behaviour.ts";
+import { BEHAVIOURS } from "../lib/chaos/behaviour.ts";
 import {
   ALIASES,
   type Dialect,
@@ -16,7 +16,7 @@ import {
   formatVersion,
   GOOGLE_VERSION,
   OFFERS,
-} from "../lib/dialect.ts";
+} from "../lib/wire/dialect.ts";
 import {
   explain,
   type Rejection,
@@ -24,10 +24,10 @@ import {
   type RejectionCode,
   type WireFault,
   type WireFaultCode,
-} from "../lib/rejection.ts";
-import { DROP_REASONS, type DropReason } from "../lib/drop_reason.ts";
-import { ANSWERABLE } from "../lib/responder.ts";
-import { TAG } from "../lib/tag.ts";
+} from "../lib/wire/rejection.ts";
+import { DROP_REASONS, type DropReason } from "../lib/server/drop_reason.ts";
+import { ANSWERABLE } from "../lib/server/responder.ts";
+import { TAG } from "../lib/wire/tag.ts";
 import { bullets, page, paragraph, table } from "./_markdown.ts";
 
 /** What tells dialects apart; the other cells are for people. */
@@ -110,7 +110,7 @@ export function renderDialects(): string {
   return page([
     "# Dialects",
     paragraph(
-      "Every way of speaking Roughtime that this package knows, oldest first. A dialect is behaviour and not the same as a number on the wire: one number may stand for two. This page is generated from the table in `lib/dialect.ts` by `deno task docs`.",
+      "Every way of speaking Roughtime that this package knows, oldest first. A dialect is behaviour and not the same as a number on the wire: one number may stand for two. This page is generated from the table in `lib/wire/dialect.ts` by `deno task docs`.",
     ),
     table(
       ["dialect", ...names],
@@ -245,7 +245,7 @@ export function renderRejections(): string {
   return page([
     "# Rejections",
     paragraph(
-      "Why bytes are not believed, and why a server stays silent. The codes are stable: the same words stand in types, in JSON output and in tests. This page is generated from `lib/rejection.ts` and `lib/responder.ts` by `deno task docs`.",
+      "Why bytes are not believed, and why a server stays silent. The codes are stable: the same words stand in types, in JSON output and in tests. This page is generated from `lib/wire/rejection.ts` and `lib/server/responder.ts` by `deno task docs`.",
     ),
     "## Replies that prove nothing",
     paragraph(

@@ -11,12 +11,12 @@ import { base64 } from "@scure/base";
 // Not in deno.json: what is named there ends up in the standalone binary, and this is large.
 // deno-lint-ignore no-import-prefix
 import asc from "npm:assemblyscript@0.28.20/asc";
-import * as layout from "../lib/kernel/layout.ts";
+import * as layout from "../lib/server/fast/kernel/layout.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const ASSEMBLY = "lib/kernel/assembly/";
-const BINARY = new URL("lib/kernel/kernel.wasm", ROOT);
-const EMBEDDED = new URL("lib/kernel/wasm.ts", ROOT);
+const ASSEMBLY = "lib/server/fast/kernel/assembly/";
+const BINARY = new URL("lib/server/fast/kernel/kernel.wasm", ROOT);
+const EMBEDDED = new URL("lib/server/fast/kernel/wasm.ts", ROOT);
 
 /** What the assembly knows of the layout. */
 const CONSTANTS = [
@@ -58,7 +58,7 @@ async function build(): Promise<Uint8Array> {
 
 function embed(binary: Uint8Array): string {
   return [
-    "// Made by `deno task kernel` from lib/kernel/assembly/.",
+    "// Made by `deno task kernel` from lib/server/fast/kernel/assembly/.",
     "",
     "/** The kernel's module. */",
     "export const KERNEL_WASM =",

@@ -5,11 +5,11 @@
  */
 
 import net from "node:net";
-import { type Dialect, dialectFor, DIALECTS } from "../dialect.ts";
-import { parseKey } from "../key_text.ts";
-import { DEFAULT_PORT, type ListenAddress } from "../serve.ts";
-import { LEAST_VALIDITY_SECONDS } from "../server_options.ts";
-import { UsageError } from "./exit_code.ts";
+import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
+import { parseKey } from "../wire/key_text.ts";
+import { DEFAULT_PORT, type ListenAddress } from "../server/serve.ts";
+import { LEAST_VALIDITY_SECONDS } from "../server/options.ts";
+import { UsageError } from "./terminal/exit_code.ts";
 
 /** A server as named on the command line. */
 export interface Target {

@@ -6,7 +6,7 @@
 
 import { Command, Option } from "commander";
 import config from "../../deno.json" with { type: "json" };
-import { DEFAULT_PORT } from "../serve.ts";
+import { DEFAULT_PORT } from "../server/serve.ts";
 import {
   parseChoice,
   parseCount,
@@ -25,29 +25,29 @@ import {
   variableNote,
   type Variables,
 } from "./environment.ts";
-import { addBench, BENCH_SCHEMA } from "./bench_command.ts";
-import { KEY_FILE, KEY_VARIABLES } from "./key_source.ts";
+import { addBench, BENCH_SCHEMA } from "./bench/command.ts";
+import { KEY_FILE, KEY_VARIABLES } from "./server/key_source.ts";
 import { addClock, addEcosystem, addReport } from "./commands_many.ts";
-import type { Output } from "./output.ts";
-import { probe, type ProbeOptions } from "./probe.ts";
-import { PROBE_SCHEMA } from "./probe_report.ts";
+import type { Output } from "./terminal/output.ts";
+import { probe, type ProbeOptions } from "./probe/command.ts";
+import { PROBE_SCHEMA } from "./probe/report.ts";
 import { query, QUERY_SCHEMA, type QueryOptions } from "./query.ts";
 import {
   DELEGATE_SCHEMA,
   type DelegateOptions,
   serverDelegate,
-} from "./server_delegate.ts";
+} from "./server/delegate.ts";
 import {
   KEYGEN_SCHEMA,
   type KeygenOptions,
   serverKeygen,
-} from "./server_keygen.ts";
+} from "./server/keygen.ts";
 import {
   PUBKEY_SCHEMA,
   type PubkeyOptions,
   serverPubkey,
-} from "./server_pubkey.ts";
-import { type RunOptions, serverRun } from "./server_run.ts";
+} from "./server/pubkey.ts";
+import { type RunOptions, serverRun } from "./server/run.ts";
 
 /** A command that was recognised. */
 export interface Entered {

@@ -12,33 +12,33 @@ import {
   parseInterval,
   parseTimeout,
 } from "./arguments.ts";
-import { CHECK_SCHEMA, type CheckOptions, clockCheck } from "./clock_check.ts";
-import { clockSet, SET_SCHEMA, type SetOptions } from "./clock_set.ts";
-import { clockWait, WAIT_SCHEMA, type WaitOptions } from "./clock_wait.ts";
+import { CHECK_SCHEMA, type CheckOptions, clockCheck } from "./clock/check.ts";
+import { clockSet, SET_SCHEMA, type SetOptions } from "./clock/set.ts";
+import { clockWait, WAIT_SCHEMA, type WaitOptions } from "./clock/wait.ts";
 import {
   ecosystemLint,
   LINT_SCHEMA,
   type LintCommandOptions,
-} from "./ecosystem_lint.ts";
+} from "./ecosystem/lint.ts";
 import {
   ecosystemMalfeasance,
   MALFEASANCE_SCHEMA,
   type MalfeasanceOptions,
-} from "./ecosystem_malfeasance.ts";
-import { ecosystemState, STATE_SCHEMA } from "./ecosystem_state.ts";
-import type { ManyOptions } from "./many_options.ts";
-import type { Output } from "./output.ts";
+} from "./ecosystem/malfeasance.ts";
+import { ecosystemState, STATE_SCHEMA } from "./ecosystem/state.ts";
+import type { ManyOptions } from "./ecosystem/many_options.ts";
+import type { Output } from "./terminal/output.ts";
 import {
   REPORT_SCHEMA,
   reportExplain,
   type ReportOptions,
   reportVerify,
-} from "./report_file.ts";
+} from "./report/judge.ts";
 import {
   reportSubmit,
   SUBMIT_SCHEMA,
   type SubmitCommandOptions,
-} from "./report_submit.ts";
+} from "./report/submit.ts";
 
 /** Takes an action's exit code. */
 type Done = (exitCode: number) => void;

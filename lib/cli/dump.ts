@@ -5,14 +5,22 @@
  */
 
 import { hex } from "@scure/base";
-import { decodeUint32s, readUint32 } from "../uint.ts";
-import { type Dialect, formatVersion } from "../dialect.ts";
-import { isFramed, unframe } from "../frame.ts";
-import { decodeMessage, type Message } from "../message.ts";
-import { type DocumentName, explain, type WireFault } from "../rejection.ts";
-import { TAG, tagName } from "../tag.ts";
-import { decodeTimestamp, formatTime, radiusToMicros } from "../timestamp.ts";
-import { formatSeconds } from "./output.ts";
+import { decodeUint32s, readUint32 } from "../wire/uint.ts";
+import { type Dialect, formatVersion } from "../wire/dialect.ts";
+import { isFramed, unframe } from "../wire/frame.ts";
+import { decodeMessage, type Message } from "../wire/message.ts";
+import {
+  type DocumentName,
+  explain,
+  type WireFault,
+} from "../wire/rejection.ts";
+import { TAG, tagName } from "../wire/tag.ts";
+import {
+  decodeTimestamp,
+  formatTime,
+  radiusToMicros,
+} from "../wire/timestamp.ts";
+import { formatSeconds } from "./terminal/output.ts";
 
 /** A tag and what stands in it. */
 export interface DumpedTag {

@@ -7,7 +7,7 @@
 
 import type { Command } from "commander";
 import { parseSwitch } from "./arguments.ts";
-import { UsageError } from "./exit_code.ts";
+import { UsageError } from "./terminal/exit_code.ts";
 
 /** Variables by the option that they stand for. */
 export type Variables = Readonly<Record<string, string>>;

@@ -6,9 +6,9 @@
 
 import { type Command, CommanderError } from "commander";
 import { buildProgram } from "./commands.ts";
-import { EXIT, UsageError } from "./exit_code.ts";
-import { reportError } from "./failure.ts";
-import { consoleOutput, type Output } from "./output.ts";
+import { EXIT, UsageError } from "./terminal/exit_code.ts";
+import { reportError } from "./terminal/failure.ts";
+import { consoleOutput, type Output } from "./terminal/output.ts";
 
 /**
  * Runs a command line.

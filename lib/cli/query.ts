@@ -9,15 +9,15 @@ import {
   type RequestOptions,
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,
-} from "../client.ts";
-import { DIALECTS, formatVersion } from "../dialect.ts";
-import { type Attempt, reach, tellingAll } from "../reach.ts";
-import type { ListedServer } from "../server_list.ts";
-import { formatTime } from "../timestamp.ts";
-import type { Transport } from "../transport.ts";
+} from "../client/send_request.ts";
+import { DIALECTS, formatVersion } from "../wire/dialect.ts";
+import { type Attempt, reach, tellingAll } from "../ecosystem/reach.ts";
+import type { ListedServer } from "../ecosystem/list.ts";
+import { formatTime } from "../wire/timestamp.ts";
+import type { Transport } from "../net/transport.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
-import { EXIT, UsageError } from "./exit_code.ts";
-import { loadList, pickServer } from "./list_source.ts";
+import { EXIT, UsageError } from "./terminal/exit_code.ts";
+import { loadList, pickServer } from "./ecosystem/list_source.ts";
 import {
   formatMillis,
   formatSeconds,
@@ -25,7 +25,7 @@ import {
   type Output,
   printable,
   printJson,
-} from "./output.ts";
+} from "./terminal/output.ts";
 
 /** Options as commander gives them. */
 export interface QueryOptions {

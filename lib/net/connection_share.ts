@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseAddress } from "./libc_address.ts";
+import { parseAddress } from "./linux/address.ts";
 
 /** How many connections there may be. */
 export interface ShareLimits {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { canonicalAddress } from "../server_address.ts";
+import { canonicalAddress } from "./address.ts";
 import dns from "node:dns/promises";
 import net from "node:net";
-import { NetworkError } from "../errors.ts";
+import { NetworkError } from "../wire/errors.ts";
 
 /** An address to try. */
 export interface Address {

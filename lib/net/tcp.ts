@@ -6,9 +6,9 @@
  */
 
 import net from "node:net";
-import { concat } from "../bytes.ts";
-import { readUint32 } from "../uint.ts";
-import { FRAME_BYTES, isFramed } from "../frame.ts";
+import { concat } from "../crypto/bytes.ts";
+import { readUint32 } from "../wire/uint.ts";
+import { FRAME_BYTES, isFramed } from "../wire/frame.ts";
 
 /**
  * Cuts a stream into packets. A stream that is out of step cannot be mended, so after the

@@ -6,7 +6,7 @@
 
 import type { DatagramOptions, DatagramSocket } from "./datagram.ts";
 import { hasDenoUdp, openDenoUdp } from "./deno_udp.ts";
-import { linuxUdpProblem, openLinuxUdp } from "./linux_udp.ts";
+import { linuxUdpProblem, openLinuxUdp } from "./linux/udp.ts";
 import { openNodeUdp } from "./node_udp.ts";
 
 /** Binds a socket with the best backend that is there. */

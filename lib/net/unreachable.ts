@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NetworkError } from "../errors.ts";
+import { NetworkError } from "../wire/errors.ts";
 import { formatAddress } from "./datagram.ts";
 import { isPermissionError } from "./resolve.ts";
 

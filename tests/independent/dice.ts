@@ -4,7 +4,7 @@
  * @module
  */
 
-import { seeded } from "../_fixtures.ts";
+import { seeded } from "../_support/fixtures.ts";
 
 /** Chance with a memory: the same seed gives the same choices. */
 export class Dice {

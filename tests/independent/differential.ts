@@ -10,7 +10,7 @@
  */
 // deno-lint-ignore-file no-console -- a program that prints what it finds
 
-import { VERIFIERS } from "../../lib/ed25519.ts";
+import { VERIFIERS } from "../../lib/crypto/ed25519.ts";
 import { verifyResponse } from "../../verify.ts";
 import {
   compare,

@@ -5,7 +5,7 @@
  */
 
 import { type Entry, TAG } from "../../wire.ts";
-import { drop, put } from "../_fixtures.ts";
+import { drop, put } from "../_support/fixtures.ts";
 import type { Dice } from "./dice.ts";
 import type { Keys } from "./honest.ts";
 import { type Parts, valueIn } from "./parts.ts";

@@ -8,7 +8,7 @@
 import { Point } from "@noble/ed25519";
 import { createHash } from "node:crypto";
 import { TAG } from "../../wire.ts";
-import { put } from "../_fixtures.ts";
+import { put } from "../_support/fixtures.ts";
 import type { Dice } from "./dice.ts";
 import type { Edit, Edits } from "./edit.ts";
 import { joined, type Parts, type Sign, type Twist, valueIn } from "./parts.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../server.ts";
 import type { Exchange } from "../../verify.ts";
 import { ALIASES, buildRequest, type Dialect, WireError } from "../../wire.ts";
-import { ALL, bytes, makeKeyring, MOMENT } from "../_fixtures.ts";
+import { ALL, bytes, makeKeyring, MOMENT } from "../_support/fixtures.ts";
 
 /** An exchange and what it takes to sign it anew. */
 export interface Honest {

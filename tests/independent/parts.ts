@@ -13,7 +13,7 @@ import {
   encodeLoosely,
   entriesOf,
   messageOf,
-} from "../_fixtures.ts";
+} from "../_support/fixtures.ts";
 import type { Honest, Keys } from "./honest.ts";
 
 export type PartName = "request" | "top" | "srep" | "cert" | "dele";

@@ -5,7 +5,7 @@
  */
 
 import { TAG } from "../../wire.ts";
-import { ALL, contextsOf, drop, put } from "../_fixtures.ts";
+import { ALL, contextsOf, drop, put } from "../_support/fixtures.ts";
 import type { Edits } from "./edit.ts";
 import { PART_NAMES, valueIn } from "./parts.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { TAG } from "../../wire.ts";
-import { put } from "../_fixtures.ts";
+import { put } from "../_support/fixtures.ts";
 import type { Dice } from "./dice.ts";
 import type { Edits } from "./edit.ts";
 import { type Parts, uint32, uint64, uint64Of, valueIn } from "./parts.ts";

@@ -5,7 +5,7 @@
  */
 
 import { TAG } from "../../wire.ts";
-import { put } from "../_fixtures.ts";
+import { put } from "../_support/fixtures.ts";
 import type { Dice } from "./dice.ts";
 import { type Edits, setNonce, vary } from "./edit.ts";
 import { type Parts, uint32, uint32sOf, valueIn } from "./parts.ts";

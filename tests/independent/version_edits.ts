@@ -5,7 +5,7 @@
  */
 
 import { ALIASES, DIALECTS, TAG } from "../../wire.ts";
-import { ALL, contextsOf, drop, put } from "../_fixtures.ts";
+import { ALL, contextsOf, drop, put } from "../_support/fixtures.ts";
 import { type Edits, setNonce, vary } from "./edit.ts";
 import { type Parts, uint32, uint32sOf, valueIn } from "./parts.ts";
 import { moveMidpoint, openWindow } from "./time_edits.ts";

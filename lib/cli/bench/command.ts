@@ -1,0 +1,137 @@
+/**
+ * How `roughly bench` is called.
+ *
+ * @module
+ */
+
+import { type Command, Option } from "commander";
+import { DIALECTS, formatVersion } from "../../wire/dialect.ts";
+import {
+  type NamedVersion,
+  parseCount,
+  parseInterval,
+  parseRate,
+  parseSeconds,
+  parseTimeout,
+  parseVersions,
+} from "../arguments.ts";
+import { bench, type BenchOptions } from "./run.ts";
+import { UsageError } from "../terminal/exit_code.ts";
+import type { Output } from "../terminal/output.ts";
+
+export { BENCH_SCHEMA } from "./run.ts";
+
+/** So many packets on their way can only be lost. */
+const MAX_WINDOW = 65_536;
+
+/** More sockets than this only cost memory. */
+const MAX_SOCKETS = 1024;
+
+const NOTES = `
+A window shows what a server can do, a rate how long its clients wait: there, latency counts
+from the planned time of each request. Compare servers in one run, on cores of their own.
+A server that spoils replies on purpose (grease) makes some of them bad or rejected.
+
+Beyond the exit codes below: 130 after SIGINT and 143 after SIGTERM, with what was measured.`;
+
+/** Adds the command. */
+export function addBench(
+  program: Command,
+  output: Output,
+  done: (exitCode: number) => void,
+): Command {
+  return program.command("bench")
+    .description(
+      "put a load on a server of your own and measure rate, latency and loss",
+    )
+    .argument(
+      "<target...>",
+      "HOST[:PORT] [PORT] [PUBLIC_KEY]; the key is needed only for --verify",
+    )
+    .addOption(
+      new Option("--window <n>", "requests under way at any time (default: 64)")
+        .argParser(atMost(MAX_WINDOW, "requests under way")),
+    )
+    .addOption(
+      new Option(
+        "--rate <n>",
+        "requests per second instead, whatever comes back",
+      )
+        .argParser(parseRate).conflicts("window"),
+    )
+    .addOption(
+      new Option("--duration <seconds>", "how long to measure").default(10)
+        .argParser(parseSeconds),
+    )
+    .addOption(
+      new Option("--warmup <seconds>", "load before that").default(2)
+        .argParser(parseInterval),
+    )
+    .addOption(
+      new Option("--timeout <seconds>", "when a request is given up")
+        .default(0.5).argParser(parseTimeout),
+    )
+    .addOption(
+      new Option(
+        "--sockets <n>",
+        "ports to send from, for servers that share one",
+      )
+        .default(16).argParser(atMost(MAX_SOCKETS, "sockets")),
+    )
+    .addOption(
+      new Option("--offer <version>", "the one version to offer")
+        .default(
+          parseOne("draft-14"),
+          formatVersion(DIALECTS["draft-14"].code),
+        ).argParser(parseOne),
+    )
+    .addOption(
+      new Option(
+        "--verify [n]",
+        "verify every nth reply, all without a number; slows the generator down",
+      ).preset("1").argParser(parseCount),
+    )
+    .addOption(
+      new Option(
+        "--pid <pids>",
+        "processes of the server, to read their CPU time (Linux)",
+      ).argParser(parsePids),
+    )
+    .option(
+      "--i-operate-this-server",
+      "the target is neither this machine nor in a private network, and still yours",
+    )
+    .option("--json", "print one line of JSON")
+    .addHelpText("after", NOTES)
+    .action(async (words: string[], options: BenchOptions) =>
+      done(await bench(words, options, output))
+    );
+}
+
+function atMost(limit: number, what: string): (text: string) => number {
+  return (text) => {
+    const count = parseCount(text);
+    if (count > limit) {
+      throw new UsageError(
+        `cannot use "${text}" ${what}: ${limit} are allowed`,
+      );
+    }
+    return count;
+  };
+}
+
+/** One version, named by number or by dialect; a number means its newest dialect. */
+function parseOne(text: string): NamedVersion {
+  const [first, another] = parseVersions(text);
+  if (first === undefined || another !== undefined) {
+    throw new UsageError(
+      `cannot use "${text}": a load offers one version`,
+      "run it once for each version",
+    );
+  }
+  return { ...first, dialects: first.dialects.slice(0, 1) };
+}
+
+function parsePids(text: string): number[] {
+  return text.split(",").map((word) => parseCount(word.trim()));
+}

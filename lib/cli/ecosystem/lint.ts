@@ -1,0 +1,55 @@
+/**
+ * `roughly ecosystem lint`: what is wrong with a server list.
+ *
+ * @module
+ */
+
+import { type Finding, lintServerList } from "../../ecosystem/lint.ts";
+import { EXIT } from "../terminal/exit_code.ts";
+import { readList } from "./list_source.ts";
+import { type Output, printable, printJson } from "../terminal/output.ts";
+
+/** Options as commander gives them. */
+export interface LintCommandOptions {
+  readonly json?: boolean;
+  readonly strict?: boolean;
+}
+
+/** Names the output's form. */
+export const LINT_SCHEMA = "roughly/ecosystem-lint/1";
+
+/** Runs the command. */
+export async function ecosystemLint(
+  path: string,
+  options: LintCommandOptions,
+  output: Output,
+): Promise<number> {
+  const text = await readList(path);
+  const findings = lintServerList(text, {
+    nowMicros: BigInt(Date.now()) * 1000n,
+  });
+  const errors = count(findings, "error");
+  const warnings = count(findings, "warning");
+  const ok = errors === 0 && !(options.strict && warnings > 0);
+  if (options.json) {
+    printJson(output, { schema: LINT_SCHEMA, ok, errors, warnings, findings });
+  } else {
+    for (const { severity, path, message } of findings) {
+      const place = path === "" ? "" : ` ${path}`;
+      output.out(printable(`${severity}${place}: ${message}`));
+    }
+    output.out(`${plural(errors, "error")}, ${plural(warnings, "warning")}`);
+  }
+  return ok ? EXIT.ok : EXIT.rejected;
+}
+
+function count(
+  findings: readonly Finding[],
+  wanted: Finding["severity"],
+): number {
+  return findings.filter(({ severity }) => severity === wanted).length;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,114 @@
+/**
+ * Where a command's server list comes from: a file or URL that the user named, or the
+ * bundled one.
+ *
+ * @module
+ */
+
+import { bundledList, findServer } from "../../ecosystem/bundled.ts";
+import { readBounded, readListText } from "../../ecosystem/load.ts";
+import { NetworkError, WireError } from "../../wire/errors.ts";
+import { isPermissionError } from "../../net/resolve.ts";
+import {
+  explainSkip,
+  type ListedServer,
+  parseServerList,
+  type ServerList,
+} from "../../ecosystem/list.ts";
+import { UsageError } from "../terminal/exit_code.ts";
+import { systemMessage } from "../terminal/failure.ts";
+import { type Output, printable } from "../terminal/output.ts";
+
+/** Stands for the standard input in place of a file's name. */
+export const STDIN = "-";
+
+/** Options of {@linkcode loadList}. */
+export interface LoadListOptions {
+  /** Where to say which entries are of no use. */
+  readonly output?: Output;
+  /** Is anybody interested in that? */
+  readonly verbose?: boolean | undefined;
+}
+
+/**
+ * Reads the text of a list.
+ *
+ * @param path Path, `-` for the standard input, or an HTTPS URL.
+ * @throws {UsageError} If there is nothing that can be read.
+ */
+export async function readList(path: string): Promise<string> {
+  try {
+    return path === STDIN
+      ? await readBounded(Deno.stdin.readable)
+      : await readListText(path);
+  } catch (error) {
+    if (isPermissionError(error) || error instanceof NetworkError) throw error;
+    if (error instanceof WireError) {
+      throw new UsageError(`${path} is no server list: ${why(error)}`);
+    }
+    const { code } = error as { code?: unknown };
+    if (code === "ENOENT") {
+      throw new UsageError(`there is no file ${path}`);
+    }
+    if (code === undefined) throw error;
+    throw new UsageError(`cannot read ${path}: ${systemMessage(error)}`);
+  }
+}
+
+function why(error: WireError): string {
+  return error.message
+    .replace(/^Cannot (read|load) server list( from "[^"]*")?: /, "");
+}
+
+/**
+ * Loads a list.
+ *
+ * @param path Path, `-` for the standard input, or an HTTPS URL; the bundled list without one.
+ * @throws {UsageError} If it cannot be read, or is no list.
+ */
+export async function loadList(
+  path?: string,
+  { output, verbose = false }: LoadListOptions = {},
+): Promise<ServerList> {
+  if (path === undefined) return bundledList();
+  const text = await readList(path);
+  let list: ServerList;
+  try {
+    list = parseServerList(text);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new UsageError(
+      `${path} is no server list: ${why(error)}`,
+      "'roughly ecosystem lint' says more about lists",
+    );
+  }
+  for (const { name, reason } of verbose ? list.skipped : []) {
+    output?.err(
+      `roughly: warning: ${printable(name)} is not used: ${
+        explainSkip(reason)
+      }`,
+    );
+  }
+  return list;
+}
+
+/**
+ * Finds the server that a user named.
+ *
+ * @throws {UsageError} If there is no such server, or more than one.
+ */
+export function pickServer(list: ServerList, name: string): ListedServer {
+  const found = findServer(list, name);
+  if (found.ok) return found.server;
+  const names = found.suggestions.join(", ");
+  if (found.problem === "ambiguous") {
+    throw new UsageError(
+      `"${name}" may be one of several servers`,
+      `name one of ${names}`,
+    );
+  }
+  throw new UsageError(
+    `there is no server called "${name}" in the list`,
+    names === "" ? "the list has no server to use" : `there is ${names}`,
+  );
+}

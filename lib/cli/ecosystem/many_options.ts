@@ -1,0 +1,52 @@
+/**
+ * Options of the commands that ask several servers.
+ *
+ * @module
+ */
+
+import type { SurveyOptions } from "../../ecosystem/measure.ts";
+import type { ListedServer } from "../../ecosystem/list.ts";
+import type { Transport } from "../../net/transport.ts";
+import { UsageError } from "../terminal/exit_code.ts";
+import { loadList } from "./list_source.ts";
+import { showProgress } from "./consensus.ts";
+import type { Output } from "../terminal/output.ts";
+
+/** Options as commander gives them. */
+export interface ManyOptions {
+  readonly list?: string;
+  readonly timeout: number;
+  readonly minServers: number;
+  readonly transport: "auto" | Transport;
+  readonly count?: number;
+  readonly json?: boolean;
+}
+
+/** The servers that a command is to ask. */
+export async function serversFor(
+  list: string | undefined,
+  output: Output,
+): Promise<readonly ListedServer[]> {
+  const { servers } = await loadList(list, {
+    output,
+    verbose: true,
+  });
+  if (servers.length > 0) return servers;
+  throw new UsageError(
+    "there is no server in the list that could be asked",
+    "'roughly ecosystem lint' says what is wrong with it",
+  );
+}
+
+/** What the library wants to know. */
+export function surveyOptions(
+  options: ManyOptions,
+  output: Output,
+): SurveyOptions {
+  return {
+    timeout: options.timeout * 1000,
+    transport: options.transport,
+    minVoters: options.minServers,
+    onProgress: showProgress(output),
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * What `roughly probe` prints.
+ *
+ * @module
+ */
+
+import { formatVersion } from "../../wire/dialect.ts";
+import type { Target } from "../arguments.ts";
+import { dumpPacket, formatDump } from "../dump.ts";
+import {
+  jsonTime,
+  type Output,
+  printable,
+  printJson,
+  table,
+} from "../terminal/output.ts";
+import type { Finding } from "./command.ts";
+
+/** Names the output's form. */
+export const PROBE_SCHEMA = "roughly/probe/1";
+
+/** Prints a table, and below it the packets if they are wanted. */
+export function printAsText(
+  output: Output,
+  target: Target,
+  findings: readonly Finding[],
+  dump: boolean,
+): void {
+  const rows = [["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]];
+  for (const { version, dialect, status, detail } of findings) {
+    rows.push([
+      formatVersion(version),
+      dialect.title,
+      status === "failed" ? "no" : status === "verified" ? "yes" : status,
+      detail,
+    ]);
+  }
+  for (const line of table(rows)) output.out(printable(line));
+  printHint(output, target, findings);
+  if (!dump) return;
+  for (const { dialect, request, response } of findings) {
+    const packets = [["request", request], ["response", response]] as const;
+    for (const [name, packet] of packets) {
+      if (packet === undefined) continue;
+      output.out("");
+      output.out(`${dialect.title}, ${name}, ${packet.length} bytes`);
+      for (const line of formatDump(dumpPacket(packet, dialect), name)) {
+        output.out(line);
+      }
+    }
+  }
+}
+
+/** Prints a line of JSON for each version. */
+export function printAsJson(
+  output: Output,
+  target: Target,
+  findings: readonly Finding[],
+  dump: boolean,
+): void {
+  const { host, port } = target;
+  for (const finding of findings) {
+    const { version, dialect, status, error, detail } = finding;
+    const { midpointMicros, request, response } = finding;
+    printJson(output, {
+      schema: PROBE_SCHEMA,
+      ok: error === undefined,
+      verified: status === "verified",
+      host,
+      port,
+      version: formatVersion(version),
+      dialect: dialect.id,
+      status,
+      error,
+      detail,
+      midpoint: midpointMicros === undefined
+        ? undefined
+        : jsonTime(midpointMicros),
+      radiusMicros: finding.radiusMicros,
+      rttMicros: finding.rttMicros,
+      versions: finding.versions?.map(formatVersion),
+      request,
+      response,
+      decoded: dump && request && response
+        ? {
+          request: dumpPacket(request, dialect),
+          response: dumpPacket(response, dialect),
+        }
+        : undefined,
+    });
+  }
+  printHint(output, target, findings);
+}
+
+function printHint(
+  output: Output,
+  target: Target,
+  findings: readonly Finding[],
+): void {
+  const hint = hintFor(target, findings);
+  if (hint !== undefined) output.err(`roughly: hint: ${hint}`);
+}
+
+function hintFor(
+  { publicKey }: Target,
+  findings: readonly Finding[],
+): string | undefined {
+  if (publicKey === undefined) {
+    return "add the server's public key to have answers verified";
+  }
+  if (findings.some(({ status }) => status === "verified")) return undefined;
+  const codes = findings.map(({ error }) => error?.code);
+  if (codes.includes("certificate-signature")) {
+    return "the key may be wrong; from draft 10 on, servers do not answer then";
+  }
+  return codes.every((code) => code === "timeout")
+    ? "from draft 10 on, servers do not answer if the key is wrong; try without it"
+    : undefined;
+}

@@ -1,0 +1,114 @@
+/**
+ * A running server's events and numbers as lines of a log.
+ *
+ * @module
+ */
+
+import { type ServerCounters, sumDropped } from "../../server/counters.ts";
+import type { EventSink } from "../../server/event.ts";
+import { formatTime } from "../../wire/timestamp.ts";
+import { messageOf } from "../terminal/failure.ts";
+import { LISTENING, type Log, STATS } from "../terminal/log.ts";
+import { formatSeconds } from "../terminal/output.ts";
+
+/** Writes events to a log. */
+export function logEvents(log: Log): EventSink {
+  return (event) => {
+    switch (event.kind) {
+      case "listening": {
+        const { transport, address } = event;
+        return log.log("info", LISTENING, { transport, address });
+      }
+      case "io": {
+        const { io, workers, reason } = event;
+        return log.log("info", "sockets", {
+          io,
+          workers,
+          ...(reason === undefined ? {} : { reason }),
+        });
+      }
+      case "buffer-cut": {
+        const { wantedBytes, givenBytes } = event;
+        return givenBytes === undefined
+          ? log.log("info", "receive buffer left at the system's default", {
+            wanted: wantedBytes,
+          })
+          : log.log("warning", "receive buffer cut by the kernel", {
+            wanted: wantedBytes,
+            given: givenBytes,
+            hint: `sysctl net.core.rmem_max=${wantedBytes}`,
+          });
+      }
+      case "connections-cut": {
+        const { wanted, given } = event;
+        return log.log("warning", "fewer connections than asked for", {
+          wanted,
+          given,
+          hint: "raise the limit of open files",
+        });
+      }
+      case "rotated":
+        return log.log("info", "online key replaced", {
+          until: formatTime(event.notAfterMicros),
+        });
+      case "delegation-ending": {
+        const { secondsLeft } = event;
+        return secondsLeft > 0
+          ? log.log("warning", "delegation ends soon", { secondsLeft })
+          : log.log("error", "delegation ended: nothing is signed");
+      }
+      case "clock-status": {
+        const radius = `${formatSeconds(event.radiusMicros)}s`;
+        switch (event.status) {
+          case "ok":
+            return log.log("info", "clock is in step", { radius });
+          case "unknown":
+            return log.log("info", "the system does not say how its clock is");
+          case "widened":
+            return log.log("warning", "clock may be off: radius widened", {
+              radius,
+            });
+          case "stopped":
+            return log.log("error", "clock may be off: nothing is signed", {
+              radius,
+            });
+        }
+        return;
+      }
+      case "clock-step":
+        return log.log("warning", "clock was stepped", {
+          by: `${formatSeconds(event.stepMicros)}s`,
+        });
+      case "panic":
+        return log.log("error", "unforeseen fault, one request dropped", {
+          error: messageOf(event.error),
+        });
+      case "gave-up":
+        return log.log("error", "too many faults, stopping", {
+          what: event.what,
+        });
+      case "restarted":
+        return log.log("error", "unforeseen fault, restarted", {
+          what: event.what,
+        });
+    }
+  };
+}
+
+/** Writes the numbers so far. */
+export function logStats(log: Log, counters: ServerCounters): void {
+  const { udp, tcp, batches, batchedRequests } = counters;
+  log.log("info", STATS, {
+    received: udp.received + tcp.received,
+    answered: udp.answered + tcp.answered,
+    dropped: sumDropped(udp) + sumDropped(tcp),
+    batches,
+    meanBatch: batches === 0
+      ? 0
+      : Number((batchedRequests / batches).toFixed(1)),
+    tcpConnections: counters.tcpAccepted - counters.tcpCompleted,
+    rotations: counters.rotations,
+    clockSteps: counters.clockSteps,
+    panics: counters.panics,
+  });
+}

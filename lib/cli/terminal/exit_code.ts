@@ -1,0 +1,91 @@
+/**
+ * Exit codes: one number for each kind of end, the same in every command.
+ *
+ * @module
+ */
+
+import {
+  ClockError,
+  NetworkError,
+  ServerError,
+  VerificationError,
+  WireError,
+} from "../../wire/errors.ts";
+import { isPermissionError } from "../../net/resolve.ts";
+
+/** What the numbers mean. */
+export const EXIT = {
+  /** Done; any time that was printed was verified. */
+  ok: 0,
+  /** Something nobody foresaw. */
+  unexpected: 1,
+  /** The command line, or a configuration file. */
+  usage: 2,
+  /** No answer: timeout, network, name. */
+  noAnswer: 3,
+  /** An answer came and was rejected. */
+  rejected: 4,
+  /** Servers contradict each other: malfeasance is proven. */
+  malfeasance: 5,
+  /** Servers answered, but no majority of them agrees. */
+  noQuorum: 6,
+  /** The local clock is outside the limit. */
+  clockOff: 7,
+  /** Not permitted: bind, read a key, set the clock. */
+  denied: 8,
+  /** Ended by SIGINT. */
+  interrupted: 130,
+  /** Ended by SIGTERM. */
+  terminated: 143,
+} as const;
+
+/** Something is wrong with what the user gave; `hint` says what to do. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** What an error comes to: an exit code, and a stable word for JSON output. */
+export function classify(error: unknown): { exitCode: number; code: string } {
+  if (error instanceof VerificationError) {
+    return { exitCode: EXIT.rejected, code: error.rejection.code };
+  }
+  if (error instanceof NetworkError) {
+    const exitCode = error.code === "denied" ? EXIT.denied : EXIT.noAnswer;
+    return { exitCode, code: error.code };
+  }
+  if (error instanceof ServerError) {
+    const denied = isPermissionError(error.cause);
+    return { exitCode: denied ? EXIT.denied : EXIT.usage, code: error.code };
+  }
+  if (error instanceof ClockError) {
+    return { exitCode: EXIT.noQuorum, code: error.code };
+  }
+  if (error instanceof WireError) {
+    return { exitCode: EXIT.usage, code: error.code };
+  }
+  if (error instanceof UsageError) {
+    return { exitCode: EXIT.usage, code: "usage" };
+  }
+  if (isTimeout(error)) return { exitCode: EXIT.noAnswer, code: "timeout" };
+  return isPermissionError(error)
+    ? { exitCode: EXIT.denied, code: "denied" }
+    : { exitCode: EXIT.unexpected, code: "unexpected" };
+}
+
+/** What to try next, where that is known. */
+export function hintFor(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.hint;
+  return isTimeout(error)
+    ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
+    : undefined;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}

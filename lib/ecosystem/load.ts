@@ -1,0 +1,165 @@
+/**
+ * Getting a server list: from a file, from the web, or the one that is here already.
+ *
+ * @module
+ */
+
+import { bundledList } from "./bundled.ts";
+import { NetworkError, WireError } from "../wire/errors.ts";
+import { getHttps } from "../net/https_get.ts";
+import { isPermissionError } from "../net/resolve.ts";
+import {
+  openFile,
+  readChunks,
+  type ReadChunksOptions,
+} from "../net/open_file.ts";
+import { MAX_REPORT_CHARS } from "../verify/report.ts";
+import { MAX_LIST_LENGTH, parseServerList, type ServerList } from "./list.ts";
+
+/** Options of {@linkcode loadEcosystem}. */
+export interface LoadEcosystemOptions {
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Fetches HTTPS URLs. Is asked not to follow redirects (`redirect: "manual"`): each is
+   * looked at first, and followed only to HTTPS.
+   *
+   * @default {globalThis.fetch}
+   */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** A web server that is slower than that does not count as an answer. */
+const FETCH_TIMEOUT_MS = 30_000;
+
+/**
+ * Loads a server list.
+ *
+ * A list names whom to trust, so take it only from where you would take a program from.
+ * HTTPS checks certificates against the local clock: on a machine that has no idea what
+ * time it is, use a file or the bundled list.
+ *
+ * @example
+ * ```ts
+ * import { loadEcosystem } from "@roughly/roughly/ecosystem";
+ *
+ * const { servers } = await loadEcosystem();
+ * console.log(servers.map(({ name }) => name));
+ * ```
+ *
+ * @param source Path of a file, or a `file:` or `https:` URL; the bundled list without one.
+ * @param options How to fetch.
+ * @throws {WireError} With code `list` if it is no server list, or too large.
+ * @throws {NetworkError} If it cannot be fetched.
+ * @throws The system's error if the file cannot be read, the signal's reason if it aborts.
+ */
+export async function loadEcosystem(
+  source?: string | URL,
+  options: LoadEcosystemOptions = {},
+): Promise<ServerList> {
+  if (source === undefined) return bundledList();
+  return parseServerList(await readListText(source, options));
+}
+
+/** Gets the text of a server list; throws as {@linkcode loadEcosystem} does. */
+export async function readListText(
+  source: string | URL,
+  options: LoadEcosystemOptions = {},
+): Promise<string> {
+  const url = source instanceof URL
+    ? source
+    : /^(https?|file):\/\//i.test(source) && URL.canParse(source)
+    ? new URL(source)
+    : undefined;
+  const { signal } = options;
+  if (url === undefined || url.protocol === "file:") {
+    return await readFile(url ?? source, "list", { signal });
+  }
+  // RFC 10049, section 8.3: the scheme must be HTTPS.
+  if (url.protocol === "https:") return await fetchText(url, options);
+  throw new WireError(
+    "list",
+    `Cannot load server list from "${url}": only https: and file: will do`,
+  );
+}
+
+/**
+ * Reads a file with a list or a report; a pipe will do as long as somebody writes to it.
+ * Throws as `readChunks()` and {@linkcode readBounded} do.
+ */
+export async function readFile(
+  path: string | URL,
+  code?: "list" | "report",
+  options?: ReadChunksOptions,
+): Promise<string> {
+  const file = await openFile(path, { followLinks: true });
+  try {
+    return await readBounded(readChunks(file, options), code);
+  } finally {
+    await file.close();
+  }
+}
+
+async function fetchText(
+  url: URL,
+  { signal, fetch = globalThis.fetch }: LoadEcosystemOptions,
+): Promise<string> {
+  const patience = AbortSignal.timeout(FETCH_TIMEOUT_MS);
+  try {
+    const answer = await getHttps(url, fetch, {
+      headers: {
+        accept: "application/roughtime-server+json, application/json;q=0.9",
+      },
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+    if (!answer.ok) throw unfetched(url, answer.why);
+    const { ok, status, body } = answer.response;
+    if (!ok || body === null) {
+      await body?.cancel();
+      throw unfetched(url, `the answer is ${status}`);
+    }
+    return await readBounded(body);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof WireError || error instanceof NetworkError) {
+      throw error;
+    }
+    throw unfetched(
+      url,
+      error instanceof Error ? error.message : String(error),
+      error,
+    );
+  }
+}
+
+function unfetched(url: URL, why: string, cause?: unknown): NetworkError {
+  return new NetworkError(
+    isPermissionError(cause) ? "denied" : "unreachable",
+    `Cannot fetch server list from "${url}": ${why}`,
+    { cause },
+  );
+}
+
+/** Reads all there is, unless that is more than what is read ever has. */
+export async function readBounded(
+  chunks: AsyncIterable<Uint8Array>,
+  code: "list" | "report" = "list",
+): Promise<string> {
+  const limit = code === "list" ? MAX_LIST_LENGTH : MAX_REPORT_CHARS;
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > limit) {
+      throw new WireError(
+        code,
+        `Cannot read ${
+          code === "list" ? "server list" : code
+        }: it is longer than ${limit} bytes`,
+      );
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

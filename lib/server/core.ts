@@ -1,0 +1,393 @@
+/**
+ * A Roughtime server without its sockets: keys, a clock and a responder. Subclass it and
+ * override {@linkcode Server.getTime} to serve another time; `serve()` puts it on the network.
+ *
+ * @module
+ */
+
+import type { ClockStatus } from "./clock_guard.ts";
+import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
+import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
+import type { Signer } from "../crypto/ed25519.ts";
+import type { DropReason } from "./drop_reason.ts";
+import { ServerError } from "../wire/errors.ts";
+import { FastResponder } from "./fast/responder.ts";
+import { KeyCare } from "./key_care.ts";
+import { type Delegated, Keyring } from "./keyring.ts";
+import type { Peer } from "../net/datagram.ts";
+import { readKernelClock } from "../net/linux/libc.ts";
+import type { ParsedRequest } from "../wire/request.ts";
+import {
+  type Moment,
+  type Outcome,
+  Responder,
+  type ResponderOptions,
+} from "./responder.ts";
+import type { ServerEvent } from "./event.ts";
+import {
+  type HandleOptions,
+  hasOverrides,
+  longTermSigners,
+  portableOptions,
+  type PortableServer,
+  randomBytes,
+  secondsToMicros,
+  type ServerKeys,
+  type ServerOptions,
+  validityOf,
+} from "./options.ts";
+
+/** Answers requests; see {@linkcode Server.create}. */
+export class Server {
+  /** What the server has done so far; `serve()` counts here too. */
+  readonly counters: ServerCounters = createCounters();
+  readonly #options: ServerOptions;
+  readonly #radiusMicros: bigint;
+  readonly #maxRadiusMicros: bigint;
+  readonly #clock: ClockWatch;
+  #longTerm: readonly Signer[];
+  #delegated: readonly Delegated[];
+  #keyring: Keyring | undefined;
+  #responder: Responder | undefined;
+  #slots: WeakRef<FastResponder>[] = []; // gone with whoever serves from them
+  readonly #watchers = new Set<() => void>();
+  #care: KeyCare | undefined;
+
+  /**
+   * For subclasses; use {@linkcode Server.create}, which also makes the keys.
+   *
+   * @param options Keys and choices.
+   */
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#longTerm = longTermSigners(options);
+    this.#delegated = options.delegated ?? [];
+    const { radiusSeconds = 3, maxRadiusSeconds = 30 } = options;
+    // RADI is a uint32, of microseconds in the older dialects.
+    const max = 0xffffffff / 1_000_000;
+    this.#radiusMicros = secondsToMicros("radius", radiusSeconds, max);
+    this.#maxRadiusMicros = secondsToMicros("radius", maxRadiusSeconds, max);
+    const { trustClock, readClock = readKernelClock } = options;
+    this.#clock = new ClockWatch(
+      trustClock ? () => undefined : readClock,
+      (event) => this.#tell(event),
+    );
+  }
+
+  /**
+   * Makes a server, of a subclass too.
+   *
+   * @example
+   * ```ts
+   * import { Server } from "@roughly/roughly/server";
+   * import assert from "node:assert/strict";
+   *
+   * class Fast extends Server {
+   *   override getTime(): bigint {
+   *     return super.getTime() + 3_600_000_000n; // an hour ahead
+   *   }
+   * }
+   * const server = await Fast.create();
+   * assert.equal(server.publicKeys[0]?.length, 32);
+   * ```
+   *
+   * @param options Keys and choices.
+   * @throws {ServerError} If a key or a number is unusable.
+   */
+  static async create<T extends Server>(
+    this: new (options: ServerOptions) => T,
+    options: ServerOptions = {},
+  ): Promise<T> {
+    const server = new this(options);
+    await server.#prepare();
+    return server;
+  }
+
+  async #prepare(
+    longTerm: readonly Signer[] = this.#longTerm,
+    delegated: readonly Delegated[] = this.#delegated,
+  ): Promise<Responder> {
+    let keyring: Keyring;
+    try {
+      keyring = await Keyring.create({
+        longTerm,
+        delegated,
+        nowMicros: this.getTime(),
+        validityMicros: validityOf(this.#options),
+        random: randomBytes,
+        v1Context: this.#options.v1Context ?? "rfc",
+        exportable: this.#options.exportable,
+      });
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new ServerError("key", cause.message, { cause });
+    }
+    const responder = this.#createResponder(keyring);
+    // All at once, so that what is published is what signs.
+    this.#longTerm = longTerm;
+    this.#delegated = delegated;
+    this.#keyring = keyring;
+    this.#care = new KeyCare(keyring, {
+      renewed: (count, notAfterMicros) => {
+        this.counters.rotations += count;
+        this.#keysChanged();
+        this.#tell({ kind: "rotated", notAfterMicros });
+      },
+      failed: (error) => this.#panic(error),
+      ending: (secondsLeft) =>
+        this.#tell({ kind: "delegation-ending", secondsLeft }),
+    });
+    this.#responder = responder;
+    for (const slots of this.#slots) {
+      slots.deref()?.reconfigure(this.#responderOptions(keyring));
+    }
+    this.#keysChanged();
+    return responder;
+  }
+
+  #createResponder(keyring: Keyring): Responder {
+    try {
+      return new Responder(this.#responderOptions(keyring));
+    } catch (cause) {
+      throw new ServerError("config", (cause as Error).message, { cause });
+    }
+  }
+
+  #responderOptions(keyring: Keyring): ResponderOptions {
+    return {
+      random: Math.random,
+      ...this.#options,
+      greaseProbability: this.#options.greaseProbability ?? 0.001,
+      keyring,
+      onBatch: (version, size) => {
+        countBatch(this.counters, version, size);
+        this.#options.onBatch?.(version, size);
+      },
+      onSignerFailure: (error) => this.#panic(error),
+    };
+  }
+
+  /**
+   * Replaces all keys while running. Batches that are being answered finish with the old
+   * ones. If the new keys are unusable, the old ones stay.
+   *
+   * @param keys What to sign with from now on.
+   * @throws {ServerError} If a key is unusable.
+   */
+  async replaceKeys(keys: ServerKeys): Promise<void> {
+    await this.#prepare(longTermSigners(keys), keys.delegated ?? []);
+    this.counters.rotations++;
+  }
+
+  /**
+   * What other threads need to answer as this server does. It holds secrets.
+   *
+   * @returns `undefined` if it was not made with `exportable`, or is a subclass or overrides
+   *   something, or has functions among its options.
+   */
+  export(): PortableServer | undefined {
+    const options = portableOptions(this.#options);
+    return options && this.#options.exportable && this.#keyring &&
+        this.constructor === Server && !hasOverrides(this)
+      ? { options, keys: this.#keyring.exportKeys() }
+      : undefined;
+  }
+
+  /**
+   * Calls back whenever online keys were replaced.
+   *
+   * @param callback Must not throw.
+   * @returns Ends it.
+   */
+  onKeys(callback: () => void): () => void {
+    this.#watchers.add(callback);
+    return () => this.#watchers.delete(callback);
+  }
+
+  #keysChanged(): void {
+    this.#watchers.forEach((callback) => callback());
+  }
+
+  /** The long-term keys that clients need to know, 32 bytes each. */
+  get publicKeys(): readonly Uint8Array[] {
+    return [...this.#longTerm, ...this.#delegated].map(({ publicKey }) =>
+      publicKey
+    );
+  }
+
+  /** When the first of the online keys ends, in microseconds since 1970. */
+  get notAfterMicros(): bigint | undefined {
+    return this.#keyring?.notAfterMicros;
+  }
+
+  /** Can every online key sign now? Not before its window begins, nor after its end. */
+  get canSign(): boolean {
+    return this.#keyring?.covers(this.getTime()) ?? false;
+  }
+
+  /** How the clock is doing, as far as the system says. */
+  get clockStatus(): ClockStatus {
+    return this.#clock.status;
+  }
+
+  /**
+   * The time that the server tells: microseconds since 1970. Override it to tell another.
+   *
+   * @returns The system's clock.
+   */
+  getTime(): bigint {
+    return BigInt(Date.now()) * 1000n;
+  }
+
+  /**
+   * How far {@linkcode getTime} may be off, in microseconds, if the system's clock is
+   * as good as it says. Override it to claim something else.
+   *
+   * @returns The configured radius.
+   */
+  getRadius(): bigint {
+    return this.#radiusMicros;
+  }
+
+  /**
+   * Decides whether a request that could be answered is to be. Override it to refuse some;
+   * a refused one is counted and, as all of them, gets no reply.
+   *
+   * @param _request The request as read.
+   * @param _peer Who sent it, where that is known.
+   * @returns Always `true`.
+   */
+  acceptRequest(_request: ParsedRequest, _peer: Peer | undefined): boolean {
+    return true;
+  }
+
+  /**
+   * Rewrites a reply before it is sent. Override it for tests, to see what clients do with
+   * broken ones. A reply longer than its request is not sent, whoever made it.
+   *
+   * @param reply The packet.
+   * @param _request The request it answers.
+   * @returns The packet to send instead, or `undefined` to send none.
+   */
+  rewriteReply(
+    reply: Uint8Array,
+    _request: ParsedRequest,
+  ): Uint8Array | undefined {
+    return reply;
+  }
+
+  /**
+   * Answers a batch of packets. Whatever is in them, this does not throw.
+   *
+   * @param packets As received; they are only read.
+   * @param options Where they came from.
+   * @returns For each packet a reply, or the reason for which there is none.
+   */
+  async handleBatch(
+    packets: readonly Uint8Array[],
+    options: HandleOptions = {},
+  ): Promise<Outcome[]> {
+    const { transport, peers } = options;
+    try {
+      const responder = this.#responder ?? await this.#prepare();
+      const moment = await this.#moment();
+      if (typeof moment === "string") {
+        return packets.map(() => ({ drop: moment }));
+      }
+      return await responder.respond(packets, moment, {
+        transport,
+        accept: (request, i) => this.acceptRequest(request, peers?.[i]),
+        rewrite: (reply, request) => this.rewriteReply(reply, request),
+      });
+    } catch (error) {
+      // A fault nobody foresaw: it must cost the packet that causes it its answer, and
+      // no other one.
+      if (packets.length <= 1) {
+        this.#panic(error);
+        return packets.map(() => ({ drop: "internal" }));
+      }
+      const outcomes: Outcome[] = [];
+      for (const [i, packet] of packets.entries()) {
+        const peer = peers?.[i];
+        const alone = { transport, peers: peer && [peer] };
+        outcomes.push(...await this.handleBatch([packet], alone));
+      }
+      return outcomes;
+    }
+  }
+
+  /**
+   * Makes memory in which batches of datagrams can be answered in place, which is a good
+   * deal faster. A subclass that looks at requests or replies one by one has no use for it.
+   *
+   * @returns The memory, or `undefined` for such a subclass.
+   */
+  openSlots(): FastResponder | undefined {
+    const { acceptRequest, rewriteReply, handleBatch } = Server.prototype;
+    const isPlain = this.acceptRequest === acceptRequest &&
+      this.rewriteReply === rewriteReply && this.handleBatch === handleBatch;
+    if (!isPlain || this.#keyring === undefined) return undefined;
+    const slots = new FastResponder(this.#responderOptions(this.#keyring));
+    this.#slots = this.#slots.filter((one) => one.deref() !== undefined);
+    this.#slots.push(new WeakRef(slots));
+    return slots;
+  }
+
+  /**
+   * Answers the datagrams in the first slots, as {@linkcode handleBatch} does.
+   *
+   * @param slots As {@linkcode openSlots} gave it; one batch at a time.
+   * @param count How many there are.
+   */
+  async handleSlots(slots: FastResponder, count: number): Promise<void> {
+    try {
+      const moment = await this.#moment();
+      if (typeof moment === "string") slots.refuse(count, moment);
+      else await slots.answer(count, moment);
+    } catch {
+      // Once more, one by one: what is at fault then costs only itself the answer.
+      for (let slot = 0; slot < count; slot++) {
+        const [outcome] = await this.handleBatch([slots.packet(slot)]);
+        slots.put(slot, outcome ?? { drop: "internal" });
+      }
+    }
+  }
+
+  /** Looks after keys and clock as every batch does, for when there are none. Never fails. */
+  async lookAfter(): Promise<void> {
+    try {
+      await this.#moment();
+    } catch (error) {
+      this.#panic(error);
+    }
+  }
+
+  /** The time to sign now, or why nothing may be signed. */
+  async #moment(): Promise<Moment | DropReason> {
+    const midpointMicros = this.getTime();
+    const monotonic = monotonicMicros();
+    if (this.#clock.checkSteps(midpointMicros, monotonic)) {
+      this.counters.clockSteps++;
+    }
+    const renewal = this.#care?.look(midpointMicros, monotonic);
+    if (renewal !== undefined) await renewal;
+    const { status, radiusMicros } = this.#clock.judge({
+      radiusMicros: this.getRadius(),
+      maxRadiusMicros: this.#maxRadiusMicros,
+    }, monotonic);
+    return status === "stopped" ? "clock" : { midpointMicros, radiusMicros };
+  }
+
+  #panic(error: unknown): void {
+    this.counters.panics++;
+    this.#tell({ kind: "panic", error });
+  }
+
+  #tell(event: ServerEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch {
+      // Whoever listens must not be able to stop the server.
+    }
+  }
+}

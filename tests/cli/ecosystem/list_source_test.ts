@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { bundledList } from "../../../lib/ecosystem/bundled.ts";
+import { UsageError } from "../../../lib/cli/terminal/exit_code.ts";
+import {
+  loadList,
+  pickServer,
+} from "../../../lib/cli/ecosystem/list_source.ts";
+import { execute, folder } from "../../_support/cli.ts";
+
+function usage(message: RegExp, hint?: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert(error instanceof UsageError);
+    assert.match(error.message, message);
+    if (hint) assert.match(error.hint ?? "", hint);
+    return true;
+  };
+}
+
+Deno.test("loadList() gives the bundled list unless a file is named", async () => {
+  assert.equal(await loadList(), bundledList());
+  await using there = await folder();
+  const file = there.in("list.json");
+  await Deno.writeTextFile(file, `{"servers":[]}`);
+  assert.deepEqual((await loadList(file)).servers, []);
+});
+
+Deno.test("loadList() says which entries it does not use, if that is wanted", async () => {
+  await using there = await folder();
+  const file = there.in("list.json");
+  const servers = [{ name: "a\u001b[2J", publicKeyType: "x" }, 7];
+  await Deno.writeTextFile(file, JSON.stringify({ servers }));
+  const err: string[] = [];
+  const output = {
+    out: () => assert.fail(),
+    err: (line: string) => void err.push(line),
+    progress: () => assert.fail(),
+  };
+  await loadList(file, { output });
+  assert.deepEqual(err, []);
+  await loadList(file, { output, verbose: true });
+  assert.deepEqual(err, [
+    "roughly: warning: a\\u{1b}[2J is not used: its type of key is not known here",
+    "roughly: warning: servers[1] is not used: it is not an object",
+  ]);
+});
+
+Deno.test("loadList() refuses what cannot be read or is no list", async () => {
+  await using there = await folder();
+  const file = there.in("list.json");
+  await assert.rejects(
+    loadList(file),
+    usage(/^there is no file .*list\.json$/),
+  );
+  await Deno.writeTextFile(file, "[]");
+  await assert.rejects(
+    loadList(file),
+    usage(/list\.json is no server list: there is no array/, /lint/),
+  );
+  await assert.rejects(loadList(there.path), usage(/^cannot read /));
+  await assert.rejects(
+    loadList("http://lists.example/x"),
+    usage(/only https: and file: will do/),
+  );
+});
+
+Deno.test("loadList() ends with 8 where reading is not permitted", async () => {
+  await using there = await folder();
+  const words = ["query", "--name", "x", "--list", there.in("list.json")];
+  const { code } = await execute(words, { permissions: [] });
+  assert.equal(code, 8);
+});
+
+Deno.test("pickServer() finds a server or says what there is", () => {
+  const list = bundledList();
+  assert.equal(pickServer(list, "int08h").name, "int08h-Roughtime");
+  assert.throws(
+    () => pickServer(list, "sth"),
+    usage(/^"sth" may be one of several/, /^name one of sth1\S+, sth2\S+$/),
+  );
+  assert.throws(
+    () => pickServer(list, "nobody"),
+    usage(/^there is no server called "nobody"/, /^there is Cloudflare/),
+  );
+  assert.throws(
+    () => pickServer({ ...list, servers: [] }, "x"),
+    usage(/^there is no/, /no server to use/),
+  );
+});

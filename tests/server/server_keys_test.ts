@@ -1,0 +1,694 @@
+/** A server's keys and clock over time: delegations, renewal, replacement, verdicts. */
+
+import assert from "node:assert/strict";
+import type { KernelClock } from "../../lib/net/kernel_clock.ts";
+import type { Signer } from "../../lib/crypto/ed25519.ts";
+import {
+  createDelegation,
+  parseDelegation,
+} from "../../lib/server/delegation.ts";
+import type { Dialect } from "../../lib/wire/dialect.ts";
+import { ServerError } from "../../lib/wire/errors.ts";
+import type { Delegated } from "../../lib/server/keyring.ts";
+import { buildRequest } from "../../lib/wire/request.ts";
+import type { Outcome } from "../../lib/server/responder.ts";
+import { Server } from "../../lib/server/core.ts";
+import type { ServerEvent } from "../../lib/server/event.ts";
+import type { ServerKeys, ServerOptions } from "../../lib/server/options.ts";
+import { type Verified, verifyResponse } from "../../lib/verify/response.ts";
+import {
+  ALL,
+  bytes,
+  LONG_TERM,
+  NOW_MICROS,
+  OTHER_LONG_TERM,
+  PUBLIC_KEY,
+  requestFor,
+  SECOND,
+} from "../_support/fixtures.ts";
+
+const none = { permissions: "none" } as const;
+
+const HOUR = 3600n * SECOND;
+const DAY = 24n * HOUR;
+
+const OK: KernelClock = {
+  synchronised: true,
+  maxErrorMicros: 1000n,
+  leap: false,
+};
+
+/** A server whose clock the test turns, and all that it tells. */
+class Turned extends Server {
+  now: bigint = NOW_MICROS;
+  faults = 0;
+  override getTime(): bigint {
+    if (this.faults > 0) {
+      this.faults--;
+      throw new Error("the clock has stopped");
+    }
+    return this.now;
+  }
+}
+
+async function turned(
+  options: ServerOptions,
+): Promise<{ server: Turned; events: ServerEvent[] }> {
+  const events: ServerEvent[] = [];
+  const server = await Turned.create({
+    greaseProbability: 0,
+    readClock: () => OK,
+    onEvent: (event) => void events.push(event),
+    ...options,
+  });
+  return { server, events };
+}
+
+function of<K extends ServerEvent["kind"]>(
+  events: readonly ServerEvent[],
+  kind: K,
+): Extract<ServerEvent, { kind: K }>[] {
+  return events.filter((event) => event.kind === kind) as Extract<
+    ServerEvent,
+    { kind: K }
+  >[];
+}
+
+async function delegation(
+  longTerm: Signer,
+  days: bigint,
+  seed = 80,
+): Promise<Delegated> {
+  const result = await parseDelegation(
+    await createDelegation({
+      longTerm,
+      onlineSeed: bytes(32, seed),
+      notBeforeMicros: NOW_MICROS - DAY,
+      // A whole second, so that every layout says the same.
+      notAfterMicros: NOW_MICROS - NOW_MICROS % SECOND + days * DAY,
+    }),
+  );
+  assert(result.ok);
+  return result.delegated;
+}
+
+/** Asks in every dialect. */
+async function ask(server: Server): Promise<Outcome[]> {
+  return await server.handleBatch(ALL.map(({ id }) => requestFor(id)));
+}
+
+/** Asks in every dialect, and every answer must verify. */
+async function askAll(server: Server): Promise<Verified[]> {
+  const outcomes = await ask(server);
+  return await Promise.all(ALL.map(async ({ id }, i) => {
+    const outcome = outcomes[i];
+    assert(outcome && "reply" in outcome, `${id} ${Deno.inspect(outcome)}`);
+    const verdict = await verifyResponse({
+      request: requestFor(id),
+      response: outcome.reply,
+      publicKey: PUBLIC_KEY,
+    });
+    assert(verdict.ok, Deno.inspect(verdict));
+    assert.equal(verdict.dialect, id);
+    return verdict;
+  }));
+}
+
+/** Nobody gets an answer, and all for the same reason. */
+async function refuses(server: Server, drop: string): Promise<void> {
+  assert.deepEqual(await ask(server), ALL.map(() => ({ drop })));
+}
+
+/** The online key in use. */
+async function onlineKey(server: Server): Promise<Uint8Array> {
+  const [first, ...rest] = await askAll(server);
+  assert(first);
+  for (const { delegation } of rest) {
+    assert.deepEqual(delegation.publicKey, first.delegation.publicKey);
+  }
+  return Uint8Array.from(first.delegation.publicKey);
+}
+
+Deno.test(
+  "Server signs with a delegated key, without any root",
+  none,
+  async () => {
+    const delegated = await delegation(LONG_TERM, 30n);
+    const { server, events } = await turned({ delegated: [delegated] });
+    assert.deepEqual(server.publicKeys, [PUBLIC_KEY]);
+    assert.equal(server.notAfterMicros, delegated.online.notAfterMicros);
+    const key = Uint8Array.from(delegated.online.signer.publicKey);
+    assert.deepEqual(await onlineKey(server), key);
+    // It stays the same until its end, and nothing signs after that.
+    const { notAfterMicros } = delegated.online;
+    for (const days of [1n, 20n, 29n]) {
+      server.now = NOW_MICROS + days * DAY;
+      assert.deepEqual(await onlineKey(server), key);
+    }
+    server.now = notAfterMicros;
+    assert.deepEqual(await onlineKey(server), key);
+    server.now = notAfterMicros + 1n;
+    await refuses(server, "delegation");
+    server.now = NOW_MICROS - 2n * DAY;
+    await refuses(server, "delegation");
+    assert.equal(server.counters.rotations, 0);
+    assert.deepEqual(of(events, "rotated"), []);
+    assert.deepEqual(of(events, "panic"), []);
+  },
+);
+
+Deno.test("Server signs with delegated keys beside its own", none, async () => {
+  const delegated = [await delegation(OTHER_LONG_TERM, 30n)];
+  const { server } = await turned({ longTerm: [LONG_TERM], delegated });
+  const { publicKey: other } = OTHER_LONG_TERM;
+  assert.deepEqual(server.publicKeys, [PUBLIC_KEY, other]);
+  for (const publicKey of server.publicKeys) {
+    const request = buildRequest({
+      versions: [1],
+      nonce: bytes(32, 81),
+      publicKey,
+    });
+    const [outcome] = await server.handleBatch([request]);
+    assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+    const response = outcome.reply;
+    const verdict = await verifyResponse({ request, response, publicKey });
+    assert(verdict.ok, Deno.inspect(verdict));
+  }
+});
+
+Deno.test("Server.create() refuses one key twice", none, async () => {
+  const delegated = [await delegation(LONG_TERM, 30n)];
+  for (
+    const keys of [
+      { longTerm: [LONG_TERM], delegated },
+      { delegated: [...delegated, ...delegated] },
+      { longTerm: [], delegated: [] },
+    ] satisfies ServerKeys[]
+  ) {
+    await assert.rejects(turned(keys), { name: "ServerError", code: "key" });
+  }
+});
+
+Deno.test(
+  "Server announces the end of a delegation a week before, and at each halving",
+  none,
+  async () => {
+    const delegated = [await delegation(LONG_TERM, 30n)];
+    const { server, events } = await turned({ delegated });
+    const end = server.notAfterMicros as bigint;
+    const at = async (left: bigint) => {
+      server.now = end - left;
+      events.length = 0;
+      await server.handleBatch([requestFor("rfc-10049")]);
+      await server.lookAfter();
+      return of(events, "delegation-ending").map(({ secondsLeft }) =>
+        secondsLeft
+      );
+    };
+    assert.deepEqual(await at(30n * DAY), []);
+    assert.deepEqual(await at(7n * DAY + 1n), []);
+    assert.deepEqual(await at(7n * DAY), []);
+    const week = 7n * DAY - SECOND;
+    assert.deepEqual(await at(week), [604_799]);
+    assert.deepEqual(await at(week), []);
+    assert.deepEqual(await at(week / 2n), []);
+    assert.deepEqual(await at(week / 2n - 1n), [302_399]);
+    assert.deepEqual(await at(week / 4n), []);
+    assert.deepEqual(await at(DAY), [86_400]);
+    assert.deepEqual(await at(DAY / 2n + 1n), []);
+    assert.deepEqual(await at(HOUR), [3600]);
+    assert.deepEqual(await at(SECOND), [1]);
+    for (const left of [SECOND / 2n, SECOND / 8n, 1n, 0n]) {
+      assert.deepEqual(await at(left), []);
+    }
+    assert.deepEqual(await at(-1n), [0]);
+    assert.deepEqual(await at(-SECOND), []);
+  },
+);
+
+Deno.test("Server says once that a delegation has ended", none, async () => {
+  const delegated = [await delegation(LONG_TERM, 30n)];
+  const { server, events } = await turned({ delegated });
+  server.now = (server.notAfterMicros as bigint) + 10n * SECOND;
+  for (let i = 0; i < 50; i++) {
+    await refuses(server, "delegation");
+    server.now += SECOND;
+  }
+  assert.deepEqual(
+    of(events, "delegation-ending").map(({ secondsLeft }) => secondsLeft),
+    [-10],
+  );
+  // A new one is another matter.
+  const next = await delegation(LONG_TERM, 31n, 82);
+  await server.replaceKeys({ delegated: [next] });
+  server.now = next.online.notAfterMicros - HOUR;
+  await askAll(server);
+  assert.deepEqual(
+    of(events, "delegation-ending").map(({ secondsLeft }) => secondsLeft),
+    [-10, 3600],
+  );
+});
+
+Deno.test(
+  "Server announces no end of a key that it renews by itself",
+  none,
+  async () => {
+    const own = await turned({ longTerm: [LONG_TERM] });
+    const delegated = [await delegation(OTHER_LONG_TERM, 400n)];
+    const mixed = await turned({ longTerm: [LONG_TERM], delegated });
+    for (const { server, events } of [own, mixed]) {
+      for (let i = 0; i < 30; i++) {
+        server.now += HOUR / 4n;
+        await server.lookAfter();
+      }
+      assert.deepEqual(of(events, "delegation-ending"), []);
+      assert(of(events, "rotated").length > 5);
+    }
+  },
+);
+
+Deno.test(
+  "Server.lookAfter() notices without a request that keys end",
+  none,
+  async () => {
+    const { server, events } = await turned({ longTerm: [LONG_TERM] });
+    await server.lookAfter();
+    assert.deepEqual(of(events, "rotated"), []);
+    server.now += HOUR;
+    await server.lookAfter();
+    const notAfterMicros = server.now + HOUR;
+    assert.deepEqual(of(events, "rotated"), [{
+      kind: "rotated",
+      notAfterMicros,
+    }]);
+    assert.equal(server.notAfterMicros, notAfterMicros);
+    assert.equal(server.counters.rotations, 1);
+    assert.equal(of(events, "clock-step").length, 1);
+    assert.equal(server.counters.clockSteps, 1);
+    assert.equal(server.counters.batches, 0);
+  },
+);
+
+Deno.test("Server.lookAfter() never fails", none, async () => {
+  const { server, events } = await turned({ longTerm: [LONG_TERM] });
+  server.faults = 1;
+  await server.lookAfter();
+  assert.match(String(of(events, "panic")[0]?.error), /clock has stopped/);
+  assert.equal(server.counters.panics, 1);
+  const silent = await turned({
+    longTerm: [LONG_TERM],
+    onEvent: () => {
+      throw new Error("the disk is full");
+    },
+  });
+  silent.server.now += HOUR;
+  silent.server.faults = 1;
+  await silent.server.lookAfter();
+  await askAll(silent.server);
+});
+
+Deno.test(
+  "Server.lookAfter() before anything else does no harm",
+  none,
+  async () => {
+    const server = new Turned({ longTerm: [LONG_TERM], greaseProbability: 0 });
+    assert.equal(server.notAfterMicros, undefined);
+    await server.lookAfter();
+    await askAll(server);
+  },
+);
+
+Deno.test("Server.replaceKeys() puts other keys into use", none, async () => {
+  const first = await delegation(LONG_TERM, 30n, 83);
+  const second = await delegation(LONG_TERM, 60n, 84);
+  const { server } = await turned({ delegated: [first] });
+  const before = await onlineKey(server);
+  await server.replaceKeys({ delegated: [second] });
+  const after = await onlineKey(server);
+  assert.notDeepEqual(after, before);
+  assert.deepEqual(after, Uint8Array.from(second.online.signer.publicKey));
+  assert.equal(server.notAfterMicros, second.online.notAfterMicros);
+  assert.equal(server.counters.rotations, 1);
+  // From a delegation to a root, and to another one.
+  await server.replaceKeys({ privateKey: bytes(32, 1) });
+  assert.notDeepEqual(await onlineKey(server), after);
+  await server.replaceKeys({ longTerm: [OTHER_LONG_TERM] });
+  assert.deepEqual(server.publicKeys, [OTHER_LONG_TERM.publicKey]);
+  const outcomes = await ask(server);
+  ALL.forEach(({ id, srv }, i) => {
+    // Those that name the key they mean do not mean this one.
+    const drop = srv === "heeded" ? "srv" : undefined;
+    const outcome = outcomes[i] as Outcome;
+    assert.equal("drop" in outcome ? outcome.drop : undefined, drop, id);
+  });
+});
+
+Deno.test(
+  "Server.replaceKeys() keeps the old keys where the new ones are bad",
+  none,
+  async () => {
+    const own = await delegation(LONG_TERM, 30n, 85);
+    const stranger = await delegation(OTHER_LONG_TERM, 30n, 86);
+    const { server } = await turned({ delegated: [own] });
+    const before = await onlineKey(server);
+    const locked: Signer = {
+      publicKey: OTHER_LONG_TERM.publicKey,
+      sign: () => Promise.reject(new Error("locked")),
+    };
+    const bad: readonly [ServerKeys, object][] = [
+      [{ privateKey: "nonsense" }, { code: "key" }],
+      [{ privateKey: bytes(31, 1) }, { code: "key" }],
+      [{ longTerm: [] }, { code: "key" }],
+      [{ longTerm: [LONG_TERM, LONG_TERM] }, { code: "key" }],
+      [{ delegated: [stranger, stranger] }, { code: "key" }],
+      [{ longTerm: [OTHER_LONG_TERM], delegated: [stranger] }, { code: "key" }],
+      [{ longTerm: [locked] }, { message: "locked" }],
+      [{ longTerm: [locked], delegated: [own] }, { message: "locked" }],
+    ];
+    for (const [keys, expected] of bad) {
+      await assert.rejects(server.replaceKeys(keys), expected);
+      assert.deepEqual(server.publicKeys, [PUBLIC_KEY]);
+      assert.equal(server.notAfterMicros, own.online.notAfterMicros);
+      assert.deepEqual(await onlineKey(server), before);
+    }
+    assert.equal(server.counters.rotations, 0);
+    // And it can still be mended.
+    await server.replaceKeys({
+      delegated: [await delegation(LONG_TERM, 9n, 87)],
+    });
+    assert.notDeepEqual(await onlineKey(server), before);
+  },
+);
+
+Deno.test(
+  "Server finishes a batch with the keys it began with",
+  none,
+  async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => release = resolve);
+    const own = await delegation(LONG_TERM, 30n, 88);
+    const slow: Delegated = {
+      ...own,
+      online: {
+        ...own.online,
+        signer: {
+          publicKey: own.online.signer.publicKey,
+          sign: async (message) => {
+            await held;
+            return await own.online.signer.sign(message);
+          },
+        },
+      },
+    };
+    const { server } = await turned({ delegated: [slow] });
+    const request = requestFor("rfc-10049");
+    const answering = server.handleBatch([request]);
+    await server.replaceKeys({ longTerm: [LONG_TERM] });
+    release();
+    const [outcome] = await answering;
+    assert(outcome && "reply" in outcome);
+    const response = outcome.reply;
+    const exchange = { request, response, publicKey: PUBLIC_KEY };
+    const verdict = await verifyResponse(exchange);
+    assert(verdict.ok, Deno.inspect(verdict));
+    assert.deepEqual(
+      Uint8Array.from(verdict.delegation.publicKey),
+      Uint8Array.from(own.online.signer.publicKey),
+    );
+  },
+);
+
+Deno.test(
+  "Server keeps its online key while the long-term key cannot sign",
+  none,
+  async () => {
+    let reachable = true;
+    let asked = 0;
+    const remote: Signer = {
+      publicKey: PUBLIC_KEY,
+      sign: async (message) => {
+        asked++;
+        if (!reachable) throw new Error("no route");
+        return await LONG_TERM.sign(message);
+      },
+    };
+    const { server, events } = await turned({ longTerm: [remote] });
+    const before = await onlineKey(server);
+    const end = server.notAfterMicros as bigint;
+    reachable = false;
+    asked = 0;
+    // Time to renew, and an eighth of the window left.
+    server.now = end - HOUR / 8n;
+    for (let i = 0; i < 5; i++) {
+      assert.deepEqual(await onlineKey(server), before);
+      await server.lookAfter();
+    }
+    assert.equal(asked, 1, "it is left in peace for a while");
+    assert.equal(server.counters.panics, 1);
+    assert.match(String(of(events, "panic")[0]?.error), /no route/);
+    assert.equal(of(events, "rotated").length, 0);
+    assert.equal(server.counters.rotations, 0);
+    // Without renewal it ends as any other.
+    server.now = end + SECOND;
+    await refuses(server, "delegation");
+    // New keys are put into use whatever the old ones were waiting for.
+    reachable = true;
+    await server.replaceKeys({ longTerm: [remote] });
+    assert.notDeepEqual(await onlineKey(server), before);
+  },
+);
+
+/** What a dialect makes of a radius: never less, in its unit and above its least. */
+function claimed(dialect: Dialect, radiusMicros: bigint): bigint {
+  const { time, leastRadiusSeconds } = dialect;
+  const least = BigInt(leastRadiusSeconds) * SECOND;
+  const micros = radiusMicros < least ? least : radiusMicros;
+  return time === "unix-seconds"
+    ? (micros + SECOND - 1n) / SECOND * SECOND
+    : micros;
+}
+
+const CLOCKS: readonly [
+  what: string,
+  clock: KernelClock | undefined,
+  options: ServerOptions,
+  status: string,
+  radiusMicros: bigint | "silent",
+][] = [
+  ["a good clock", OK, {}, "ok", 3n * SECOND],
+  [
+    "a good clock and a wider radius",
+    OK,
+    {
+      radiusSeconds: 10,
+    },
+    "ok",
+    10n * SECOND,
+  ],
+  [
+    "a clock that may be off by 4.25 s",
+    { ...OK, maxErrorMicros: 4_250_000n },
+    {},
+    "widened",
+    5_250_000n,
+  ],
+  [
+    "a clock that may be off by too much",
+    { ...OK, maxErrorMicros: 30n * SECOND },
+    {},
+    "stopped",
+    "silent",
+  ],
+  [
+    "a clock that may be off by too much for a narrow limit",
+    { ...OK, maxErrorMicros: 3n * SECOND },
+    { maxRadiusSeconds: 3.5 },
+    "stopped",
+    "silent",
+  ],
+  [
+    "a clock that nobody keeps in step",
+    { ...OK, synchronised: false },
+    {},
+    "widened",
+    16n * SECOND,
+  ],
+  [
+    "a clock that nobody keeps in step, with a limit of 10 s",
+    { ...OK, synchronised: false },
+    { maxRadiusSeconds: 10 },
+    "stopped",
+    "silent",
+  ],
+  [
+    "a leap second with a radius of 1 s",
+    { ...OK, leap: true },
+    { radiusSeconds: 1 },
+    "widened",
+    3n * SECOND,
+  ],
+  [
+    "a leap second with a radius of 5 s",
+    { ...OK, leap: true },
+    { radiusSeconds: 5 },
+    "ok",
+    5n * SECOND,
+  ],
+  ["a system that says nothing", undefined, {}, "unknown", 3n * SECOND],
+  [
+    "a bad clock that is trusted",
+    { synchronised: false, maxErrorMicros: 999n * SECOND, leap: true },
+    { trustClock: true, radiusSeconds: 1 },
+    "unknown",
+    SECOND,
+  ],
+];
+
+for (const [what, clock, options, status, radiusMicros] of CLOCKS) {
+  Deno.test(`Server with ${what} is ${status}`, none, async () => {
+    const { server, events } = await turned({
+      longTerm: [LONG_TERM],
+      ...options,
+      readClock: () => clock,
+    });
+    assert.equal(server.clockStatus, "unknown");
+    if (radiusMicros === "silent") await refuses(server, "clock");
+    else {
+      const verdicts = await askAll(server);
+      for (const [i, dialect] of ALL.entries()) {
+        const expected = claimed(dialect, radiusMicros);
+        assert.equal(verdicts[i]?.radiusMicros, expected, dialect.id);
+      }
+    }
+    assert.equal(server.clockStatus, status);
+    assert.deepEqual(
+      of(events, "clock-status").map((event) => event.status),
+      status === "unknown" ? [] : [status],
+    );
+  });
+}
+
+Deno.test("Server with a trusted clock does not ask", none, async () => {
+  let asked = 0;
+  const { server } = await turned({
+    longTerm: [LONG_TERM],
+    trustClock: true,
+    readClock: () => {
+      asked++;
+      return OK;
+    },
+  });
+  await askAll(server);
+  await server.lookAfter();
+  assert.equal(asked, 0);
+});
+
+Deno.test("Server stops and goes on with its clock", none, async () => {
+  let clock = OK;
+  const { server, events } = await turned({
+    longTerm: [LONG_TERM],
+    readClock: () => clock,
+  });
+  await askAll(server);
+  clock = { ...OK, maxErrorMicros: 99n * SECOND };
+  server.now += 10n * SECOND; // after a jump the system is asked at once
+  await refuses(server, "clock");
+  assert.equal(server.clockStatus, "stopped");
+  clock = OK;
+  server.now -= 10n * SECOND;
+  await askAll(server);
+  assert.deepEqual(
+    of(events, "clock-status").map(({ status }) => status),
+    ["ok", "stopped", "ok"],
+  );
+  assert.equal(server.counters.clockSteps, 2);
+});
+
+Deno.test(
+  "Server signs nothing where its clock cannot be asked",
+  none,
+  async () => {
+    let fails = true;
+    const { server, events } = await turned({
+      longTerm: [LONG_TERM],
+      readClock: () => {
+        if (fails) throw new Error("no such call");
+        return OK;
+      },
+    });
+    await refuses(server, "internal");
+    assert.equal(server.counters.batches, 0);
+    assert(of(events, "panic").length > 0);
+    fails = false;
+    await askAll(server);
+  },
+);
+
+Deno.test("Server keeps to a radius that a subclass claims", none, async () => {
+  class Sure extends Turned {
+    override getRadius(): bigint {
+      return 2n * SECOND;
+    }
+  }
+  const options = { longTerm: [LONG_TERM], greaseProbability: 0 };
+  const sure = await Sure.create({ ...options, readClock: () => OK });
+  const sureVerdicts = await askAll(sure);
+  ALL.forEach((dialect, i) => {
+    const { radiusMicros } = sureVerdicts[i] as Verified;
+    assert.equal(radiusMicros, claimed(dialect, 2n * SECOND));
+  });
+  const doubted = await Sure.create({
+    ...options,
+    readClock: () => ({ ...OK, maxErrorMicros: 6n * SECOND }),
+  });
+  const doubtedVerdicts = await askAll(doubted);
+  ALL.forEach((dialect, i) => {
+    const { radiusMicros } = doubtedVerdicts[i] as Verified;
+    assert.equal(radiusMicros, claimed(dialect, 7n * SECOND));
+  });
+});
+
+Deno.test(
+  "Server.create() refuses a largest radius that is none",
+  none,
+  async () => {
+    for (const maxRadiusSeconds of [0, -1, NaN, Infinity, 4295]) {
+      await assert.rejects(
+        turned({ longTerm: [LONG_TERM], maxRadiusSeconds }),
+        (error) => error instanceof ServerError && error.code === "config",
+      );
+    }
+  },
+);
+
+Deno.test("a long-term signer that never answers does not stop the server", async () => {
+  let hangs = false;
+  const longTerm: Signer = {
+    publicKey: LONG_TERM.publicKey,
+    sign: (message) =>
+      hangs ? new Promise<Uint8Array>(() => {}) : LONG_TERM.sign(message),
+  };
+  class Clock extends Server {
+    now = NOW_MICROS;
+    override getTime(): bigint {
+      return this.now;
+    }
+  }
+  const server = await Clock.create({
+    longTerm: [longTerm],
+    trustClock: true,
+    greaseProbability: 0,
+  });
+  hangs = true;
+  server.now += 3500n * SECOND; // into the last eighth of the hour
+  for (let i = 0; i < 3; i++) {
+    const request = requestFor("rfc-10049", i);
+    const [outcome] = await server.handleBatch([request]);
+    assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+  }
+  // Nor does it keep a better one from taking its place.
+  await server.replaceKeys({ longTerm: [LONG_TERM] });
+  server.now += 3500n * SECOND;
+  const [outcome] = await server.handleBatch([requestFor("rfc-10049", 9)]);
+  assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+});
