@@ -6,6 +6,9 @@
  * @module
  */
 
+import type { Rejection } from "../wire/rejection.ts";
+import { TAG } from "../wire/tag.ts";
+
 /** Why a request stays unanswered. */
 export type DropReason =
   | "undersize"
@@ -40,3 +43,19 @@ export const DROP_REASONS: readonly DropReason[] = [
   "write",
   "internal",
 ];
+
+/** Under which reason a request is counted that could not be read. */
+export function dropReasonFor(rejection: Rejection): DropReason {
+  switch (rejection.code) {
+    case "malformed":
+      return rejection.fault.code.startsWith("frame-") ? "framing" : "parse";
+    case "type-wrong":
+      return "type";
+    case "versions-list":
+      return "version";
+    case "length-wrong":
+      return rejection.tag === TAG.NONC ? "nonce" : "parse";
+    default:
+      return "parse";
+  }
+}

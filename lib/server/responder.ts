@@ -20,7 +20,7 @@ import {
   selectVersion,
   SERVER_VERSIONS,
 } from "../wire/dialect.ts";
-import type { DropReason } from "./drop_reason.ts";
+import { type DropReason, dropReasonFor } from "./drop_reason.ts";
 import { chooseGrease, grease, type Random } from "./grease.ts";
 import {
   type Identity,
@@ -29,7 +29,6 @@ import {
   spellingOf,
 } from "./keyring.ts";
 import { buildTree, leafHash } from "../crypto/merkle.ts";
-import type { Rejection } from "../wire/rejection.ts";
 import {
   type ParsedRequest,
   parseRequest,
@@ -153,21 +152,6 @@ export const ANSWERABLE: readonly number[] = [
 /** See `singleBudget`. */
 export const SINGLE_BUDGET = 8;
 
-function dropReason(rejection: Rejection): DropReason {
-  switch (rejection.code) {
-    case "malformed":
-      return rejection.fault.code.startsWith("frame-") ? "framing" : "parse";
-    case "type-wrong":
-      return "type";
-    case "versions-list":
-      return "version";
-    case "length-wrong":
-      return rejection.tag === TAG.NONC ? "nonce" : "parse";
-    default:
-      return "parse";
-  }
-}
-
 /** Answers batches of requests. */
 export class Responder {
   readonly #keyring: Keyring;
@@ -280,7 +264,7 @@ export class Responder {
       return "undersize";
     }
     const parsed = parseRequest(packet);
-    if (!parsed.ok) return dropReason(parsed.rejection);
+    if (!parsed.ok) return dropReasonFor(parsed.rejection);
     const { request } = parsed;
     if (transport === "tcp" && !request.framed) return "framing";
     // A reply in disguise: two servers must not talk to each other forever.

@@ -9,20 +9,21 @@ import {
   sendRequest,
   veryDangerouslySendRequestAndDoNotVerify,
 } from "../../client/send_request.ts";
-import { type Dialect, dialectFor, DIALECTS } from "../../wire/dialect.ts";
+import { dialectFor, DIALECTS } from "../../wire/dialect.ts";
 import { VerificationError } from "../../wire/errors.ts";
 import { type Lookup, systemLookup } from "../../net/resolve.ts";
 import { explain } from "../../wire/rejection.ts";
 import { formatTime } from "../../wire/timestamp.ts";
 import { type NamedVersion, parseTarget, type Target } from "../arguments.ts";
 import { classify, EXIT, UsageError } from "../terminal/exit_code.ts";
-import { type ErrorObject, toErrorObject } from "../terminal/failure.ts";
+import { toErrorObject } from "../terminal/failure.ts";
 import {
   formatMillis,
   formatSeconds,
   type Output,
   printable,
 } from "../terminal/output.ts";
+import type { Finding } from "./finding.ts";
 import { printAsJson, printAsText } from "./report.ts";
 
 /** Options as commander gives them. */
@@ -32,26 +33,6 @@ export interface ProbeOptions {
   readonly timeout: number;
   readonly offer?: readonly NamedVersion[];
   readonly transport: "auto" | Transport;
-}
-
-/** What came of asking in one dialect. */
-export interface Finding {
-  /** The number on the wire. */
-  readonly version: number;
-  /** How it was asked. */
-  readonly dialect: Dialect;
-  readonly status: "verified" | "unverified" | "rejected" | "failed";
-  /** Where it was rejected or failed. */
-  readonly error?: ErrorObject;
-  /** For people. */
-  readonly detail: string;
-  readonly midpointMicros?: bigint;
-  readonly radiusMicros?: bigint;
-  readonly rttMicros?: bigint;
-  /** Versions that the server says, under its signature, it speaks. */
-  readonly versions?: readonly number[];
-  readonly request?: Uint8Array;
-  readonly response?: Uint8Array;
 }
 
 /** A version to ask for, in one of its dialects. */

@@ -14,7 +14,7 @@ import {
   printJson,
   table,
 } from "../terminal/output.ts";
-import type { Finding } from "./command.ts";
+import type { Finding } from "./finding.ts";
 
 /** Names the output's form. */
 export const PROBE_SCHEMA = "roughly/probe/1";
