@@ -1,4 +1,4 @@
-// Made by `deno task kernel` from lib/kernel/assembly/.
+// Made by `deno task kernel` from lib/server/fast/kernel/assembly/.
 
 /** The kernel's module. */
 export const KERNEL_WASM =
