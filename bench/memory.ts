@@ -11,7 +11,7 @@
 // deno-lint-ignore-file no-console
 
 import { LoadPacket } from "../lib/load/packet.ts";
-import { openServerUdp } from "../lib/net/udp.ts";
+import { chooseServerIo, openServerUdp } from "../lib/net/udp.ts";
 
 const [total = 1_000_000, workers = 1] = Deno.args.map(Number);
 const WINDOW = 128;
@@ -57,7 +57,7 @@ async function residentMiB(): Promise<number> {
 
 const random = (length: number) =>
   crypto.getRandomValues(new Uint8Array(length));
-const socket = await openServerUdp("auto", {
+const socket = await openServerUdp(chooseServerIo("auto").io, {
   hostname: "127.0.0.1",
   port: 0,
   maxBatch: WINDOW,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ServerError } from "../wire/errors.ts";
 import type { DatagramOptions, DatagramSocket } from "./datagram.ts";
 import { hasDenoUdp, openDenoUdp } from "./deno_udp.ts";
 import { linuxUdpProblem, openLinuxUdp } from "./linux/udp.ts";
@@ -19,37 +20,43 @@ export async function openUdp(
 /** Which backend a server is to have: the fastest that is there, or the one that is named. */
 export type ServerIo = "auto" | "portable" | "linux";
 
+/** A server's backend, once it is chosen. */
+export interface ChosenIo {
+  /** How datagrams travel. */
+  readonly io: "portable" | "linux";
+  /** Why the system's own calls are not used, if they were wanted. */
+  readonly reason: string | undefined;
+}
+
 /**
  * Chooses a server's backend.
  *
  * @param io What was asked for.
- * @returns The choice.
- * @throws {Error} If `linux` was asked for and cannot be had; the message tells why.
+ * @throws {ServerError} With code `config` if `linux` was asked for and cannot be had.
  */
-export function chooseServerIo(io: ServerIo): "portable" | "linux" {
-  if (io === "portable") return io;
-  const problem = linuxUdpProblem();
-  if (problem === undefined) return "linux";
-  if (io === "auto") return "portable";
-  throw new Error(`Cannot use Linux sockets: ${problem}`);
+export function chooseServerIo(io: ServerIo): ChosenIo {
+  if (io === "portable") return { io, reason: undefined };
+  const reason = linuxUdpProblem();
+  if (io === "linux" && reason !== undefined) {
+    throw new ServerError("config", `Cannot use Linux sockets: ${reason}`);
+  }
+  return { io: reason === undefined ? "linux" : "portable", reason };
 }
 
 /**
  * Binds a server's socket.
  *
- * @param io Which backend.
+ * @param io As {@linkcode chooseServerIo} chose.
  * @param options Where, and how many datagrams make a batch.
- * @throws {Error} As {@linkcode chooseServerIo}, or what the backend throws.
+ * @throws What the backend throws.
  */
 export async function openServerUdp(
-  io: ServerIo,
+  io: ChosenIo["io"],
   options: DatagramOptions & {
     readonly receiveBufferBytes?: number | undefined;
   },
 ): Promise<DatagramSocket> {
-  return chooseServerIo(io) === "linux"
-    ? openLinuxUdp(options)
-    : await openUdp(options);
+  return io === "linux" ? openLinuxUdp(options) : await openUdp(options);
 }
 
 /**

@@ -13,14 +13,19 @@ import {
   type PacketSocket,
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer, openFilesLimit } from "../net/linux/libc.ts";
-import { linuxUdpProblem } from "../net/linux/udp.ts";
 import {
   TCP_LIMITS,
   type TcpLimits,
   type TcpObserver,
   TcpServerSocket,
 } from "../net/tcp_server.ts";
-import { openServerUdp, openUdp, type ServerIo } from "../net/udp.ts";
+import {
+  chooseServerIo,
+  type ChosenIo,
+  openServerUdp,
+  openUdp,
+  type ServerIo,
+} from "../net/udp.ts";
 import type { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";
 import { WorkerPool } from "./workers/pool.ts";
@@ -110,11 +115,8 @@ export interface Listening {
 }
 
 /** How datagrams are to travel, once that is decided. */
-interface Backend {
-  readonly io: "portable" | "linux";
+interface Backend extends ChosenIo {
   readonly workers: number;
-  /** Why the system's own calls are not used. */
-  readonly reason: string | undefined;
 }
 
 /**
@@ -184,16 +186,9 @@ function chooseBackend(
   if (open !== undefined) {
     return { io: "portable", workers: 0, reason: undefined };
   }
-  const reason = io === "portable" ? undefined : linuxUdpProblem();
-  if (io === "linux" && reason !== undefined) {
-    throw new ServerError("config", `Cannot use Linux sockets: ${reason}`);
-  }
-  const isLinux = io !== "portable" && reason === undefined;
-  return {
-    io: isLinux ? "linux" : "portable",
-    workers: isLinux && server.export() !== undefined ? workers : 0,
-    reason,
-  };
+  const chosen = chooseServerIo(io);
+  const threads = chosen.io === "linux" && server.export() !== undefined;
+  return { ...chosen, workers: threads ? workers : 0 };
 }
 
 /** The addresses asked for; without any, all of the machine's. */

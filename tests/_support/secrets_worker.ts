@@ -9,7 +9,7 @@ const scope = globalThis as unknown as {
 };
 scope.process.getBuiltinModule = undefined;
 
-const { createSigner } = await import("../lib/crypto.ts");
+const { createSigner } = await import("../../lib/crypto/ed25519.ts");
 const { createDelegation, parseDelegation } = await import(
   "../../lib/server/delegation.ts"
 );

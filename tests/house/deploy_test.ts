@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { filesUnder } from "../_support/tree.ts";
 import type { Command, Option } from "commander";
 import { LISTENING, STATS } from "../../lib/cli/terminal/log.ts";
 import { buildProgram } from "../../lib/cli/commands.ts";
@@ -231,11 +232,10 @@ Deno.test(
   () => {
     assert.deepEqual(firstColumn("metrics").sort(), [...FAMILIES].sort());
     assert.deepEqual(firstColumn("reasons").sort(), [...DROP_REASONS].sort());
-    const lines = [...Deno.readDirSync(new URL("lib/cli/", ROOT))]
-      .filter(({ name }) => name.endsWith(".ts"))
-      .flatMap(({ name }) =>
+    const lines = filesUnder("lib/cli/")
+      .flatMap((path) =>
         found(
-          read(`lib/cli/${name}`),
+          read(path),
           /\blog(?:\s*\.log)?\(\s*"(?:info|warning|error)",\s*"([^"]+)"/g,
         )
       );

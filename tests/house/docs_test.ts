@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { filesUnder } from "../_support/tree.ts";
 import {
   insertBehaviours,
   insertMatrix,
@@ -13,7 +14,7 @@ const STALE = "Run `deno task docs`: the committed file is out of date";
 
 function committed(path: string): string {
   // A checkout on Windows may have other line ends.
-  return Deno.readTextFileSync(new URL(`../${path}`, import.meta.url))
+  return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url))
     .replaceAll("\r\n", "\n");
 }
 
@@ -74,12 +75,10 @@ Deno.test("insertMatrix() leaves a text without both markers alone", {
 
 Deno.test("the JSON forms of the commands for many servers are documented", () => {
   const pages = committed("docs/ecosystem.md") + committed("docs/clock.md");
-  const schemas = [
-    ...Deno.readDirSync(new URL("../../lib/cli/", import.meta.url)),
-  ]
-    .filter(({ name }) => /^(ecosystem|report|clock)_/.test(name))
-    .flatMap(({ name }) => [
-      ...committed(`lib/cli/${name}`).matchAll(/"roughly\/[a-z-]+\/\d+"/g),
+  const schemas = filesUnder("lib/cli/")
+    .filter((path) => /^lib\/cli\/(ecosystem|report|clock)\//.test(path))
+    .flatMap((path) => [
+      ...committed(path).matchAll(/"roughly\/[a-z-]+\/\d+"/g),
     ]).map(([quoted]) => quoted.slice(1, -1));
   assert(schemas.length >= 9);
   for (const schema of schemas) assert(pages.includes(`\`${schema}\``), schema);

@@ -4,8 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-
-const ROOT = new URL("../../", import.meta.url);
+import { filesUnder, read, ROOT } from "../_support/tree.ts";
 
 const DOORS = [
   ...["mod.ts", "ecosystem.ts", "clock.ts", "server.ts", "verify.ts"],
@@ -90,22 +89,14 @@ const THREAD = "lib/server/workers/thread.ts";
 const GRAPH = await readGraph([...DOORS, THREAD]);
 const PATHS = [...GRAPH.files.keys()];
 
-function list(folder: string): string[] {
-  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap((entry) =>
-    entry.isDirectory
-      ? list(`${folder}${entry.name}/`)
-      : `${folder}${entry.name}`
-  );
-}
-
 /** Code without comments; a rule about words is not about what is said of them. */
 function codeOf(path: string): string {
-  return Deno.readTextFileSync(new URL(path, ROOT))
+  return read(path)
     .replaceAll(/\/\*[^]*?\*\//g, "")
     .replaceAll(/(^|\s)\/\/.*$/gm, "");
 }
 
-const LIB = list("lib/")
+const LIB = filesUnder("lib/")
   .filter((path) => path.endsWith(".ts") && !path.includes("/assembly/"));
 
 /** Fails with the whole list rather than with the first finding. */
@@ -209,12 +200,12 @@ rule(
   "no file but the version table is longer than 400 lines",
   () =>
     LIB.filter((path) => path !== "lib/wire/dialect.ts").filter((path) =>
-      Deno.readTextFileSync(new URL(path, ROOT)).split("\n").length > 401
+      read(path).split("\n").length > 401
     ),
 );
 
 rule("a test stands where its file stands, under the same name", () => {
-  const tests = new Set(list("tests/"));
+  const tests = new Set(filesUnder("tests/"));
   return LIB.filter((path) => !/^lib\/(cli|net|server\/fast)\//.test(path))
     .filter((path) =>
       /^export (?!type\b|interface\b)/m.test(codeOf(path)) &&
@@ -225,7 +216,7 @@ rule("a test stands where its file stands, under the same name", () => {
 rule(
   "files are named in snake_case",
   () =>
-    [...LIB, ...list("tests/"), ...DOORS]
+    [...LIB, ...filesUnder("tests/"), ...DOORS]
       .filter((path) => path.endsWith(".ts"))
       .filter((path) => !/(^|\/)[a-z][a-z0-9]*(_[a-z0-9]+)*\.ts$/.test(path)),
 );

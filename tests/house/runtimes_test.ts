@@ -39,14 +39,16 @@ Deno.test("client, server and verifier work in Node and Bun", async (t) => {
       `${folder}/package.json`,
       JSON.stringify({ private: true, type: "module" }),
     );
-    for (const name of ["lib", "tests"]) await Deno.mkdir(`${folder}/${name}`);
+    for (const name of ["lib", "tests/_support"]) {
+      await Deno.mkdir(`${folder}/${name}`, { recursive: true });
+    }
     await copySources(new URL("lib/", ROOT), `${folder}/lib`);
     for (const door of ["mod.ts", "server.ts"]) {
       await Deno.copyFile(new URL(door, ROOT), `${folder}/${door}`);
     }
     await Deno.copyFile(
       new URL("tests/_support/runtime_check.mjs", ROOT),
-      `${folder}/tests/check.mjs`,
+      `${folder}/tests/_support/check.mjs`,
     );
     const installed = await npm(["install", ...packages, ...RUNTIMES], folder);
     for (const runtime of RUNTIMES) {
@@ -59,7 +61,7 @@ Deno.test("client, server and verifier work in Node and Bun", async (t) => {
         fn: async () => {
           const { stdout, stderr } = await new Deno.Command(
             `${folder}/node_modules/.bin/${name}`,
-            { args: ["tests/check.mjs"], cwd: folder },
+            { args: ["tests/_support/check.mjs"], cwd: folder },
           ).output();
           const [out, err] = [stdout, stderr].map((bytes) =>
             new TextDecoder().decode(bytes)

@@ -531,9 +531,12 @@ Deno.test(
 );
 
 Deno.test("a delegation leaves no copy of the online key's seed but those in use", async () => {
-  const worker = new Worker(new URL("_secrets_worker.ts", import.meta.url), {
-    type: "module",
-  });
+  const worker = new Worker(
+    new URL("../_support/secrets_worker.ts", import.meta.url),
+    {
+      type: "module",
+    },
+  );
   try {
     const copies = await new Promise<
       Record<string, { made: number; left: number }>

@@ -272,7 +272,7 @@ test("a stopped ring takes nothing more and answers what it has", async () => {
 });
 
 test("a ring that blocks its thread is woken by another", async () => {
-  const url = new URL("_ring_worker.ts", import.meta.url);
+  const url = new URL("../../_support/ring_worker.ts", import.meta.url);
   const worker = new Worker(url, { type: "module" });
   const next = () =>
     new Promise<MessageEvent>((resolve, reject) => {
@@ -480,7 +480,7 @@ const DOOMED = [
 
 for (const { what, workers, isFlooded } of DOOMED) {
   test(`a thread ${what} frees its port when it is terminated`, async () => {
-    const url = new URL("_doomed_worker.ts", import.meta.url);
+    const url = new URL("../../_support/doomed_worker.ts", import.meta.url);
     const worker = new Worker(url, { type: "module" });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     worker.onmessage = ({ data }) => resolve(data.port);
@@ -557,12 +557,12 @@ test("a socket is woken while others wait, and they go on waiting", async () => 
 
 test("a server's backend is the fastest that is there", async () => {
   assert(hasLinuxUdp());
-  assert.equal(chooseServerIo("auto"), "linux");
-  assert.equal(chooseServerIo("linux"), "linux");
-  assert.equal(chooseServerIo("portable"), "portable");
+  assert.equal(chooseServerIo("auto").io, "linux");
+  assert.equal(chooseServerIo("linux").io, "linux");
+  assert.equal(chooseServerIo("portable").io, "portable");
   const where = { hostname: "127.0.0.1", port: 0, maxBatch: 4 };
   for (const io of ["auto", "portable", "linux"] as const) {
-    const socket = await openServerUdp(io, where);
+    const socket = await openServerUdp(chooseServerIo(io).io, where);
     assert.equal(socket.address.hostname, "127.0.0.1");
     socket.close();
   }
@@ -583,7 +583,7 @@ Deno.test("without permission there is no such backend, and no question", {
   const problem = linuxUdpProblem();
   assert.match(problem ?? "", /--allow-ffi|not Linux/);
   assert(!hasLinuxUdp());
-  assert.equal(chooseServerIo("auto"), "portable");
+  assert.equal(chooseServerIo("auto").io, "portable");
   assert.throws(
     () => chooseServerIo("linux"),
     (error: Error) => error.message.includes(String(problem)),
