@@ -4,7 +4,7 @@ import struct
 
 MAGIC = b"ROUGHTIM"
 
-# No specification sets these two; they are the project's own limits (lib/message.ts).
+# No specification sets these two; they are the project's own limits (lib/wire/message.ts).
 MAX_TAGS = 64
 MAX_MESSAGE_BYTES = 65535
 
