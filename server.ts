@@ -30,8 +30,8 @@ export {
   type KeyringOptions,
   type OnlineKey,
   type PortableKey,
-  type V1Context,
 } from "./lib/server/keyring.ts";
+export { type V1Context } from "./lib/wire/certificate.ts";
 export type {
   Datagram,
   DatagramOptions,

@@ -12,8 +12,8 @@ import {
   type Delegated,
   LEAST_VALIDITY_MICROS,
   type PortableKey,
-  type V1Context,
 } from "./keyring.ts";
+import type { V1Context } from "../wire/certificate.ts";
 import type { Peer } from "../net/datagram.ts";
 import type { ResponderOptions } from "./responder.ts";
 import type { EventSink } from "./event.ts";

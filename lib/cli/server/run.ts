@@ -8,7 +8,7 @@ import config from "../../../deno.json" with { type: "json" };
 import { windowState } from "../../wire/certificate.ts";
 import { dialectFor } from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
-import type { V1Context } from "../../server/keyring.ts";
+import type { V1Context } from "../../wire/certificate.ts";
 import { renderMetrics } from "../../server/metrics.ts";
 import { formatAddress } from "../../net/datagram.ts";
 import { linuxUdpProblem } from "../../net/linux/udp.ts";

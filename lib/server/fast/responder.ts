@@ -27,7 +27,8 @@ import {
   SCRATCH_OFFSET,
   SLOTS,
 } from "./kernel/layout.ts";
-import { type Identity, refusalAt, spellingOf } from "../keyring.ts";
+import { type Identity, refusalAt } from "../keyring.ts";
+import { spellingOf } from "../../wire/certificate.ts";
 import { ReplyTemplate } from "./reply_template.ts";
 import {
   ANSWERABLE,
