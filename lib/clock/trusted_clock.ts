@@ -269,7 +269,9 @@ export class TrustedClock implements Disposable {
           : `Cannot tell the time: of ${quorum.voters} operators ${quorum.agreeing} agree and ${quorum.needed} would have to`,
       );
     }
-    if (this.#watch.look().partedMs > SLEEP_MS) this.#model.forget();
+    const { missedMs, partedMs } = this.#watch.look();
+    if (partedMs > SLEEP_MS) this.#model.forget();
+    else this.#model.concede(toMissed(missedMs));
     // It has watched since before the answers: what is missed meanwhile counts as well.
     this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
@@ -302,7 +304,7 @@ export class TrustedClock implements Disposable {
     const { earliestMicros, latestMicros } = reading.bounds;
     this.#latestMicros = max(
       this.#latestMicros,
-      latestMicros + BigInt(Math.ceil(missedMs * 1000)),
+      latestMicros + toMissed(missedMs),
     );
     const bounds = { earliestMicros, latestMicros: this.#latestMicros };
     return { ...reading, bounds };
@@ -348,6 +350,11 @@ function unref(timer: ReturnType<typeof setTimeout>): void {
 /** Milliseconds of the monotonic clock as the model counts. */
 function toModel(milliseconds: number): bigint {
   return BigInt(Math.floor(milliseconds * 1000));
+}
+
+/** Rounded up, unlike {@linkcode toModel}: what is conceded must not be too little. */
+function toMissed(milliseconds: number): bigint {
+  return BigInt(Math.ceil(milliseconds * 1000));
 }
 
 function toMicros(instant: Instant): bigint {
