@@ -24,6 +24,7 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import {
   type BothClocks,
   MACHINE_CLOCKS,
+  missedMicros,
   SleepWatch,
 } from "../client/sleep_watch.ts";
 
@@ -271,7 +272,7 @@ export class TrustedClock implements Disposable {
     }
     const { missedMs, partedMs } = this.#watch.look();
     if (partedMs > SLEEP_MS) this.#model.forget();
-    else this.#model.concede(toMissed(missedMs));
+    else this.#model.concede(missedMicros(missedMs));
     // It has watched since before the answers: what is missed meanwhile counts as well.
     this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
@@ -304,7 +305,7 @@ export class TrustedClock implements Disposable {
     const { earliestMicros, latestMicros } = reading.bounds;
     this.#latestMicros = max(
       this.#latestMicros,
-      latestMicros + toMissed(missedMs),
+      latestMicros + missedMicros(missedMs),
     );
     const bounds = { earliestMicros, latestMicros: this.#latestMicros };
     return { ...reading, bounds };
@@ -350,11 +351,6 @@ function unref(timer: ReturnType<typeof setTimeout>): void {
 /** Milliseconds of the monotonic clock as the model counts. */
 function toModel(milliseconds: number): bigint {
   return BigInt(Math.floor(milliseconds * 1000));
-}
-
-/** Rounded up, unlike {@linkcode toModel}: what is conceded must not be too little. */
-function toMissed(milliseconds: number): bigint {
-  return BigInt(Math.ceil(milliseconds * 1000));
 }
 
 function toMicros(instant: Instant): bigint {
