@@ -24,6 +24,7 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import {
   type BothClocks,
   MACHINE_CLOCKS,
+  missedMicros,
   SleepWatch,
 } from "../client/sleep_watch.ts";
 
@@ -269,7 +270,9 @@ export class TrustedClock implements Disposable {
           : `Cannot tell the time: of ${quorum.voters} operators ${quorum.agreeing} agree and ${quorum.needed} would have to`,
       );
     }
-    if (this.#watch.look().partedMs > SLEEP_MS) this.#model.forget();
+    const { missedMs, partedMs } = this.#watch.look();
+    if (partedMs > SLEEP_MS) this.#model.forget();
+    else this.#model.concede(missedMicros(missedMs));
     // It has watched since before the answers: what is missed meanwhile counts as well.
     this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
@@ -302,7 +305,7 @@ export class TrustedClock implements Disposable {
     const { earliestMicros, latestMicros } = reading.bounds;
     this.#latestMicros = max(
       this.#latestMicros,
-      latestMicros + BigInt(Math.ceil(missedMs * 1000)),
+      latestMicros + missedMicros(missedMs),
     );
     const bounds = { earliestMicros, latestMicros: this.#latestMicros };
     return { ...reading, bounds };

@@ -243,6 +243,23 @@ test("a short sleep while it measures makes it no less true", async (stage) => {
   assert(latestMicros >= truthMicros + 4n * SECOND);
 });
 
+test("a nap between two measurements makes neither of them wrong", async (stage) => {
+  for (const napMs of [100, 1000, 4900]) {
+    stage.outcome = 0n;
+    stage.radiusMicros = 1000n;
+    using clock = await stage.create();
+    const truthMicros = stage.world.truthMicros + BigInt(napMs) * 1000n;
+    stage.wallAheadMs += napMs;
+    stage.outcome = BigInt(napMs) * 1000n;
+    await clock.refresh();
+    const { earliestMicros, latestMicros } = clock.now();
+    assert(earliestMicros <= truthMicros && latestMicros >= truthMicros);
+    // What no nap explains is a contradiction as before.
+    stage.outcome += SECOND;
+    await assert.rejects(clock.refresh(), { code: "contradiction" });
+  }
+});
+
 test("close() ends a measurement, and onError is not told", async (stage) => {
   using _clock = await stage.create();
   const ended = (): Promise<never> => {

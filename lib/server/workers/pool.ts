@@ -32,7 +32,7 @@ export interface WorkerPoolOptions {
   readonly receiveBufferBytes?: number | undefined;
   /** Told what an operator should know. */
   readonly onEvent: EventSink;
-  /** Starts a thread that runs `worker.ts`; for tests. */
+  /** Starts a thread that runs `thread.ts`; for tests. */
   readonly spawn?: (() => Worker) | undefined;
 }
 
