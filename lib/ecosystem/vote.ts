@@ -80,7 +80,8 @@ export interface ServerOutcome {
   readonly error: unknown;
 }
 
-const MAX_RADIUS_MICROS = 60_000_000n;
+/** The default of `maxRadiusMicros`. */
+export const MAX_RADIUS_MICROS = 60_000_000n;
 
 /** What good quartz keeps, and bad quartz in bad weather. */
 export const DRIFT_PPM = 100;
