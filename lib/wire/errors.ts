@@ -164,22 +164,42 @@ export type ClockErrorCode =
   | "contradiction"
   | "suspended";
 
+/** What became of one server of a measurement that failed. */
+export interface ClockOutcome {
+  /** Its name in the list; any characters may stand in it. */
+  readonly server: string;
+  /** What is thought of it, as in a `ServerOutcome`. */
+  readonly status: string;
+  /** What asking it threw, if it did. */
+  readonly error: unknown;
+}
+
 /** The time is not known well enough to be told. */
 export class ClockError extends Error {
   /** Always `ClockError`. */
   override readonly name = "ClockError";
   /** Why; stable. */
   readonly code: ClockErrorCode;
+  /** What became of the servers, where some were asked; else empty. */
+  readonly outcomes: readonly ClockOutcome[];
 
   /**
    * Made by this package.
    *
    * @param code Why.
    * @param message A sentence for people.
-   * @param options The underlying error as `cause`.
+   * @param options The underlying error as `cause`, and what became of the servers.
    */
-  constructor(code: ClockErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    code: ClockErrorCode,
+    message: string,
+    options: ErrorOptions & {
+      readonly outcomes?: readonly ClockOutcome[] | undefined;
+    } = {},
+  ) {
+    const { outcomes = [], ...rest } = options;
+    super(message, rest);
     this.code = code;
+    this.outcomes = outcomes;
   }
 }
