@@ -56,20 +56,34 @@ export async function resolve(
       throw new NetworkError(
         "denied",
         `Cannot look up "${host}": not permitted`,
-        {
-          cause,
-        },
+        { cause, server: host, step: "lookup", reason: "denied" },
       );
     }
-    throw new NetworkError("name", `Cannot find host "${host}"`, { cause });
+    throw new NetworkError(
+      "name",
+      `Cannot find host "${host}"${whyNoName(cause)}`,
+      { cause, server: host, step: "lookup", reason: "name" },
+    );
   }
   if (found.length === 0) {
-    throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
+    throw new NetworkError("name", `Cannot find host "${host}": no addresses`, {
+      server: host,
+      step: "lookup",
+      reason: "name",
+    });
   }
   const addresses = found.map((one) =>
     one.family === 6 ? canonicalAddress(one.hostname) : one
   );
   return interleave(addresses).slice(0, MAX_ADDRESSES);
+}
+
+/** No such name, which goes without saying, is not the same as nobody to ask. */
+function whyNoName(cause: unknown): string {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return code === "EAI_AGAIN" || code === "ETIMEOUT"
+    ? ": no name server answers"
+    : "";
 }
 
 function interleave(addresses: readonly Address[]): Address[] {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ClockStatus } from "./clock_guard.ts";
+import type { ClockCause, ClockStatus } from "./clock_guard.ts";
 
 /** Something worth a line in a log. */
 export type ServerEvent =
@@ -44,6 +44,10 @@ export type ServerEvent =
     readonly kind: "clock-status";
     readonly status: ClockStatus;
     readonly radiusMicros: bigint;
+    /** Why it is not the operator's choice. */
+    readonly cause?: ClockCause | undefined;
+    /** How far the kernel thinks the clock may be off, in microseconds. */
+    readonly maxErrorMicros?: bigint | undefined;
   }
   | { readonly kind: "clock-step"; readonly stepMicros: bigint }
   | { readonly kind: "panic"; readonly error: unknown }

@@ -77,6 +77,11 @@ test(
     assert.equal(codeOf(clock), "stale");
     await timers.fire();
     assert.equal((stage.errors[0] as ClockError).code, "no-answer");
+    // Whoever reads the clock then learns why there is nothing newer.
+    assert.throws(
+      () => clock.now(),
+      (error) => (error as ClockError).cause === stage.errors[0],
+    );
     for (let n = 0; n < 5; n++) assert.equal(codeOf(clock), "stale");
     assert.deepEqual(timers.delays, [5000]);
   },

@@ -68,6 +68,16 @@ test("every event is a line, as loud as it is bad", () => {
       "error   clock may be off: nothing is signed radius=40s",
     ],
     [
+      {
+        kind: "clock-status",
+        status: "widened",
+        radiusMicros: 3_000_000n,
+        cause: "leap-second",
+        maxErrorMicros: 1000n,
+      },
+      'warning clock may be off: radius widened radius=3s cause="a leap second is near"',
+    ],
+    [
       { kind: "clock-step", stepMicros: -1_250_000n },
       "warning clock was stepped by=-1.25s",
     ],
@@ -118,4 +128,32 @@ test("logStats() adds both transports up", () => {
   assert.deepEqual(linesOf((log) => logStats(log, counters)), [
     "info    stats received=22 answered=10 dropped=12 batches=3 meanBatch=3.3 tcpConnections=3 rotations=4 clockSteps=6 panics=7",
   ]);
+});
+
+test("a silent server says why its clock is not trusted, and what to do", () => {
+  const causes = {
+    "unsynchronised": [/nothing|anything keeps it in step/, /rtcsync/],
+    "error-bound": [/error has grown/, /chronyc tracking/],
+    "leap-second": [/leap second/, /--max-radius/],
+  } as const;
+  for (const [cause, [why, what]] of Object.entries(causes)) {
+    const [line = ""] = linesOf((log) =>
+      logEvents(log)({
+        kind: "clock-status",
+        status: "stopped",
+        radiusMicros: 40_000_000n,
+        cause: cause as keyof typeof causes,
+        maxErrorMicros: 39_000_000n,
+      })
+    );
+    assert.match(
+      line,
+      /^error +clock may be off: nothing is signed radius=40s/,
+    );
+    assert.match(line, why);
+    assert.match(line, /error=39s/);
+    assert.match(line, what);
+    assert.match(line, /hint=.*--max-radius.*--trust-clock/);
+    if (cause !== "leap-second") assert.match(line, /timedatectl/);
+  }
 });
