@@ -31,6 +31,8 @@ export type ServerEvent =
     readonly kind: "connections-cut";
     readonly wanted: number;
     readonly given: number;
+    /** Files that the process may have open, `undefined` where nobody knows. */
+    readonly files?: number | undefined;
   }
   | {
     readonly kind: "rotated";

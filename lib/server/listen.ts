@@ -12,7 +12,8 @@ import {
   formatAddress,
   type PacketSocket,
 } from "../net/datagram.ts";
-import { enlargeReceiveBuffer, openFilesLimit } from "../net/linux/libc.ts";
+import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
+import { openFilesLimit } from "../net/open_files.ts";
 import {
   TCP_LIMITS,
   type TcpLimits,
@@ -28,6 +29,7 @@ import {
 } from "../net/udp.ts";
 import type { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";
+import { planTcp } from "./tcp_budget.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
 /** Port of the servers in use today; RFC 10049 registers 5319. */
@@ -145,8 +147,18 @@ export async function openAll(
   const backend = chooseBackend(server, options);
   const listening: Listening = { sockets: [], pools: [] };
   try {
-    for (const address of await wanted(options)) {
-      await openPair(server, address, backend, options, tell, listening);
+    const addresses = await wanted(options);
+    const limits = planLimits(options, addresses.length, backend, tell);
+    for (const address of addresses) {
+      await openPair(
+        server,
+        address,
+        backend,
+        limits,
+        options,
+        tell,
+        listening,
+      );
     }
   } catch (error) {
     await closeAll(listening);
@@ -221,18 +233,23 @@ async function openPair(
   server: Server,
   { hostname, port }: ListenAddress,
   backend: Backend,
+  limits: TcpPlan,
   options: ServeOptions,
   tell: EventSink,
   { sockets, pools }: Listening,
 ): Promise<void> {
-  const limits = tcpLimits(options, tell);
   for (let tries = 1;; tries++) {
     let udp: DatagramSocket | WorkerPool | undefined;
     try {
       udp = await openDatagrams(server, hostname, port, backend, options, tell);
       let tcp: TcpServerSocket | undefined;
       if (options.tcp ?? true) {
-        const same = { hostname, port: udp.address.port, maxBatch: TCP_BATCH };
+        const same = {
+          hostname,
+          port: udp.address.port,
+          maxBatch: TCP_BATCH,
+          backlog: limits.backlog,
+        };
         tcp = await TcpServerSocket.open(same, limits, observe(server));
       }
       if (udp instanceof WorkerPool) pools.push(udp);
@@ -279,33 +296,26 @@ const TCP_BATCH = 64;
 /** Receive buffer to ask for: room for a burst of some thousand requests. */
 const RECEIVE_BUFFER = 8 << 20;
 
-/** Files and sockets that a server needs besides its connections. */
-const RESERVED_FILES = 64;
+/** What peers may use up, as far as the system lets the process have it. */
+interface TcpPlan extends TcpLimits {
+  readonly backlog: number;
+}
 
-/** Files of a UDP socket: it, what wakes it, and a worker's duplicates of both. */
-const SOCKET_FILES = 4;
-
-/**
- * The limits, with no more connections than the system lets the process have: once it runs
- * out of descriptors, the runtime's listener does not come back.
- */
-function tcpLimits(options: ServeOptions, tell: EventSink): TcpLimits {
+function planLimits(
+  options: ServeOptions,
+  ports: number,
+  { workers }: Backend,
+  tell: EventSink,
+): TcpPlan {
   const limits = { ...TCP_LIMITS, ...options.tcpLimits };
+  const { maxConnections: wanted } = limits;
   const files = openFilesLimit();
-  if (files === undefined) return limits;
-  const ports = options.listen?.length ?? 1;
-  const perPort = SOCKET_FILES * Math.max(1, options.workers ?? 0);
-  const possible = Math.max(
-    1,
-    Math.floor((files - RESERVED_FILES) / ports) - perPort,
-  );
-  if (possible >= limits.maxConnections) return limits;
-  tell({
-    kind: "connections-cut",
-    wanted: limits.maxConnections,
-    given: possible,
-  });
-  return { ...limits, maxConnections: possible };
+  const threads = ports * workers;
+  const { connections, backlog } = planTcp({ files, ports, threads, wanted });
+  if (connections < wanted && (options.tcp ?? true)) {
+    tell({ kind: "connections-cut", wanted, given: connections, files });
+  }
+  return { ...limits, maxConnections: connections, backlog };
 }
 
 function observe({ counters }: Server): TcpObserver {

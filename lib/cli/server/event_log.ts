@@ -41,11 +41,13 @@ export function logEvents(log: Log): EventSink {
           });
       }
       case "connections-cut": {
-        const { wanted, given } = event;
+        const { wanted, given, files } = event;
         return log.log("warning", "fewer connections than asked for", {
           wanted,
           given,
-          hint: "raise the limit of open files",
+          hint: files === undefined
+            ? "--allow-ffi tells how many files may be open"
+            : "raise the limit of open files",
         });
       }
       case "rotated":

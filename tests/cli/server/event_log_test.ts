@@ -32,6 +32,14 @@ test("every event is a line, as loud as it is bad", () => {
       "info    receive buffer left at the system's default wanted=8",
     ],
     [
+      { kind: "connections-cut", wanted: 8, given: 4, files: 128 },
+      'warning fewer connections than asked for wanted=8 given=4 hint="raise the limit of open files"',
+    ],
+    [
+      { kind: "connections-cut", wanted: 8, given: 4 },
+      'warning fewer connections than asked for wanted=8 given=4 hint="--allow-ffi tells how many files may be open"',
+    ],
+    [
       { kind: "rotated", notAfterMicros: 0n },
       "info    online key replaced until=1970-01-01T00:00:00.000Z",
     ],
