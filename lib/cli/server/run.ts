@@ -35,7 +35,12 @@ import {
 } from "./key_source.ts";
 import { KeyWatch, toServerKeys } from "./key_watch.ts";
 import { Log, type LogFormat } from "../terminal/log.ts";
-import { type Output, printable } from "../terminal/output.ts";
+import {
+  explainLoss,
+  type Loss,
+  type Output,
+  printable,
+} from "../terminal/output.ts";
 import { onReload, onTermination } from "../terminal/signals.ts";
 
 /** Options as commander gives them. */
@@ -72,6 +77,7 @@ export async function serverRun(
   output: Output,
 ): Promise<number> {
   const log = new Log((line) => output.err(line), options.logFormat);
+  output.onLoss?.((loss) => sayLoss(loss, log, output));
   const keys = await loadKeys(options);
   const server = await createServer(options, keys, log);
   if (options.checkConfig) {
@@ -122,6 +128,13 @@ export async function serverRun(
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
   return EXIT.ok;
+}
+
+/** In the form of the log where that still works. A server goes on without either. */
+function sayLoss(loss: Loss, log: Log, output: Output): void {
+  if (loss.channel === "stderr") {
+    output.out(`roughly: error: ${explainLoss(loss)}`);
+  } else log.log("error", "cannot write", { ...loss });
 }
 
 async function createServer(
