@@ -135,9 +135,8 @@ export class FastResponder {
     let solo = soloBudget ?? 8;
     // Where none of them can be answered, the `Responder` has another word for it.
     const [only, another] = keyring.identities;
-    const isOpen = only !== undefined && another === undefined &&
-      refusalAt(only, DIALECTS["draft-01"], moment.midpointMicros) ===
-        undefined;
+    const isOpen = only && !another &&
+      !refusalAt(only, DIALECTS["draft-01"], moment.midpointMicros);
     let single = isOpen ? singleBudget ?? SINGLE_BUDGET : Infinity;
     for (let slot = 0; slot < count; slot++) {
       this.replyLengths[slot] = 0;
