@@ -43,7 +43,7 @@ export type { ServerIo } from "./lib/net/udp.ts";
 export type { FastResponder } from "./lib/server/fast/responder.ts";
 export type { Kernel, KernelKind } from "./lib/server/fast/kernel/instance.ts";
 export type { PortableOptions, PortableServer } from "./lib/server/options.ts";
-export type { ClockStatus } from "./lib/server/clock_guard.ts";
+export type { ClockCause, ClockStatus } from "./lib/server/clock_guard.ts";
 export type { KernelClock } from "./lib/net/kernel_clock.ts";
 export type { PacketCounters, ServerCounters } from "./lib/server/counters.ts";
 export type { Transport } from "./lib/net/transport.ts";
