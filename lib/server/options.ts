@@ -36,8 +36,8 @@ export interface ServerOptions
   extends ServerKeys, Omit<ResponderOptions, "keyring" | "onSignerFailure"> {
   /**
    * How far off the server claims that it may be, in seconds. Most versions cut the time to
-   * whole seconds, so this has to cover the clock's error and a second more. 3 is the least that a server should
-   * claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
+   * whole seconds, so this has to cover the clock's error and a second more. 3 is the least
+   * that a server should claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
    *
    * @default {3}
    */

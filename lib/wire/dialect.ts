@@ -642,10 +642,10 @@ export function selectVersion(
 }
 
 /**
- * Could a reply in one of these dialects be passed off as a reply in the other? Up to draft
- * 11 the version is not signed, so it has to follow from what is: the response context does
- * not tell, being the same for all of them. Drafts 05-06 and 08-11 sign alike and read the time differently: whoever is on the way could turn the one
- * into the other by changing VER, and a time of today into one of 1858.
+ * Could a reply in one of these dialects be passed off as a reply in the other, but for the
+ * time in it? Up to draft 11 the version is not signed, and the response context is the same
+ * for all of them. Drafts 05-06 and 08-11 sign alike and read the time differently, so only
+ * the signed number tells (see `isPlausible()`); whoever offers both at once invites doubt.
  */
 export function areConfusable(a: Dialect, b: Dialect): boolean {
   return a.versionEcho === "top" && b.versionEcho === "top" &&
