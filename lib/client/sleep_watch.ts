@@ -49,7 +49,7 @@ export function missedMicros(missedMs: number): bigint {
  * The wall clock is taken to have been set back when it falls behind by more than this. What
  * the two part by reading them one after the other, and in steps of up to 16 ms, is less.
  */
-const SET_BACK_MS = 50;
+const SET_BACK_MS = 20;
 
 /** How the two clocks have parted. */
 export interface Parting {
