@@ -48,6 +48,12 @@ export type ServerEvent =
     readonly radiusMicros: bigint;
   }
   | { readonly kind: "clock-step"; readonly stepMicros: bigint }
+  | {
+    /** A listener does not answer the server itself, and is opened anew; or does again. */
+    readonly kind: "listener-down" | "listener-up";
+    readonly transport: "udp" | "tcp";
+    readonly address: string;
+  }
   | { readonly kind: "panic"; readonly error: unknown }
   | { readonly kind: "restarted"; readonly what: string }
   | { readonly kind: "gave-up"; readonly what: string };

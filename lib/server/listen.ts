@@ -7,7 +7,6 @@
 
 import { ServerError } from "../wire/errors.ts";
 import {
-  type DatagramOptions,
   type DatagramSocket,
   formatAddress,
   type PacketSocket,
@@ -25,10 +24,12 @@ import {
   type ChosenIo,
   openServerUdp,
   openUdp,
-  type ServerIo,
 } from "../net/udp.ts";
 import type { Server } from "./core.ts";
-import type { EventSink } from "./event.ts";
+import type { EventSink, ServerEvent } from "./event.ts";
+import { closed } from "./listener.ts";
+import { checkInterval } from "./self_check_start.ts";
+import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import { planTcp } from "./tcp_budget.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
@@ -39,79 +40,12 @@ export const DEFAULT_PORT = 2002;
 const PORTABLE_BATCH = 64;
 const LINUX_BATCH = 128;
 
-/** An address to listen on. */
-export interface ListenAddress {
-  /** Literal address; `::` takes IPv4 as well where the system lets it. */
-  readonly hostname: string;
-  /** Port, 0 for any. */
-  readonly port: number;
-}
-
-/** Options of {@linkcode serve}. */
-export interface ServeOptions {
-  /**
-   * Literal address to listen on. By default all of them, IPv6 and IPv4; only IPv4 where
-   * the system has no IPv6.
-   *
-   * @default {"::"}
-   */
-  readonly hostname?: string | undefined;
-  /**
-   * Port to listen on, 0 for any.
-   *
-   * @default {2002}
-   */
-  readonly port?: number | undefined;
-  /** Addresses to listen on, instead of `hostname` and `port`. */
-  readonly listen?: readonly ListenAddress[] | undefined;
-  /**
-   * Serve on TCP too, on the same ports?
-   *
-   * @default {true}
-   */
-  readonly tcp?: boolean | undefined;
-  /** What TCP peers may use up; what is left out has the value of a public server. */
-  readonly tcpLimits?: Partial<TcpLimits> | undefined;
-  /**
-   * Receive buffer to ask the system for, in bytes.
-   *
-   * @default {8388608}
-   */
-  readonly receiveBufferBytes?: number | undefined;
-  /** Shuts the server down when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * How datagrams travel: through the runtime's sockets, or through the system's own calls,
-   * which take Linux and `--allow-ffi` and cost a third.
-   *
-   * @default {"auto"}
-   */
-  readonly io?: ServerIo | undefined;
-  /**
-   * Threads that answer on each UDP address, where the system's own calls are used and the
-   * server was made with `exportable`; 0 for none but this one.
-   *
-   * @default {0}
-   */
-  readonly workers?: number | undefined;
-  /**
-   * Most packets answered in one go.
-   *
-   * @default {64, or 128 with the system's own calls}
-   */
-  readonly maxBatch?: number | undefined;
-  /** Told what an operator should know. */
-  readonly onEvent?: EventSink | undefined;
-  /** Opens UDP sockets; for tests and other backends. */
-  readonly open?:
-    | ((options: DatagramOptions) => Promise<DatagramSocket>)
-    | undefined;
-}
-
 /** What a server listens on. */
 export interface Listening {
   /** Sockets that this thread has to look after, UDP before TCP of the same address. */
   readonly sockets: PacketSocket[];
+  /** What opens another socket in the place of one that was closed. */
+  readonly reopen: Map<PacketSocket, () => Promise<PacketSocket>>;
   /** Threads that look after themselves. */
   readonly pools: WorkerPool[];
 }
@@ -144,11 +78,16 @@ export async function openAll(
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }
+  checkInterval(options.selfCheckSeconds);
   const backend = chooseBackend(server, options);
-  const listening: Listening = { sockets: [], pools: [] };
+  const listening: Listening = {
+    sockets: [],
+    reopen: new Map(),
+    pools: [],
+  };
   try {
     const addresses = await wanted(options);
-    const limits = planLimits(options, addresses.length, backend, tell);
+    const limits = planLimits(options, addresses.length, backend);
     for (const address of addresses) {
       await openPair(
         server,
@@ -160,6 +99,7 @@ export async function openAll(
         listening,
       );
     }
+    if (limits.cut) tell(limits.cut);
   } catch (error) {
     await closeAll(listening);
     throw error;
@@ -184,11 +124,6 @@ async function closeAll({ sockets, pools }: Listening): Promise<void> {
     ...pools.map((pool) => pool.close()),
     ...sockets.map(closed),
   ]);
-}
-
-/** Settles when a socket that was closed is gone. */
-export async function closed(socket: PacketSocket): Promise<void> {
-  if (socket instanceof TcpServerSocket) await socket.closed;
 }
 
 function chooseBackend(
@@ -236,25 +171,30 @@ async function openPair(
   limits: TcpPlan,
   options: ServeOptions,
   tell: EventSink,
-  { sockets, pools }: Listening,
+  { sockets, pools, reopen }: Listening,
 ): Promise<void> {
+  const { backlog } = limits;
   for (let tries = 1;; tries++) {
     let udp: DatagramSocket | WorkerPool | undefined;
     try {
       udp = await openDatagrams(server, hostname, port, backend, options, tell);
-      let tcp: TcpServerSocket | undefined;
-      if (options.tcp ?? true) {
-        const same = {
-          hostname,
-          port: udp.address.port,
-          maxBatch: TCP_BATCH,
-          backlog: limits.backlog,
-        };
-        tcp = await TcpServerSocket.open(same, limits, observe(server));
-      }
+      const bound = udp.address.port;
+      const openTcp = () =>
+        TcpServerSocket.open(
+          { hostname, port: bound, maxBatch: TCP_BATCH, backlog },
+          limits,
+          observe(server),
+        );
+      const tcp = (options.tcp ?? true) ? await openTcp() : undefined;
       if (udp instanceof WorkerPool) pools.push(udp);
-      else sockets.push(udp);
-      if (tcp) sockets.push(tcp);
+      else {
+        sockets.push(udp);
+        reopen.set(udp, () => openAgain(hostname, bound, backend, options));
+      }
+      if (tcp) {
+        sockets.push(tcp);
+        reopen.set(tcp, openTcp);
+      }
       return;
     } catch (cause) {
       await udp?.close();
@@ -270,16 +210,35 @@ async function openPair(
   }
 }
 
+/** A UDP socket of this thread's, in the place of one that was closed. */
+async function openAgain(
+  hostname: string,
+  port: number,
+  { io }: Backend,
+  options: ServeOptions,
+): Promise<DatagramSocket> {
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const maxBatch = batchSize(io, options);
+  const where = { hostname, port, maxBatch };
+  const socket = await (open ? open(where) : openServerUdp(io, where));
+  enlargeReceiveBuffer(port, receiveBufferBytes);
+  return socket;
+}
+
+function batchSize(io: Backend["io"], { maxBatch }: ServeOptions): number {
+  return maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
+}
+
 async function openDatagrams(
   server: Server,
   hostname: string,
   port: number,
   { io, workers }: Backend,
-  { open, maxBatch, receiveBufferBytes = RECEIVE_BUFFER }: ServeOptions,
+  options: ServeOptions,
   onEvent: EventSink,
 ): Promise<DatagramSocket | WorkerPool> {
-  const size = maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
-  const where = { hostname, port, maxBatch: size };
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const where = { hostname, port, maxBatch: batchSize(io, options) };
   if (open) return await open(where);
   if (workers === 0) return await openServerUdp(io, where);
   return await WorkerPool.open(server, {
@@ -299,23 +258,24 @@ const RECEIVE_BUFFER = 8 << 20;
 /** What peers may use up, as far as the system lets the process have it. */
 interface TcpPlan extends TcpLimits {
   readonly backlog: number;
+  /** What the operator should know of it. */
+  readonly cut: ServerEvent | undefined;
 }
 
 function planLimits(
   options: ServeOptions,
   ports: number,
   { workers }: Backend,
-  tell: EventSink,
 ): TcpPlan {
   const limits = { ...TCP_LIMITS, ...options.tcpLimits };
   const { maxConnections: wanted } = limits;
   const files = openFilesLimit();
   const threads = ports * workers;
   const { connections, backlog } = planTcp({ files, ports, threads, wanted });
-  if (connections < wanted && (options.tcp ?? true)) {
-    tell({ kind: "connections-cut", wanted, given: connections, files });
-  }
-  return { ...limits, maxConnections: connections, backlog };
+  const cut = connections < wanted && (options.tcp ?? true)
+    ? { kind: "connections-cut", wanted, given: connections, files } as const
+    : undefined;
+  return { ...limits, maxConnections: connections, backlog, cut };
 }
 
 function observe({ counters }: Server): TcpObserver {

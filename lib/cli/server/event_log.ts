@@ -81,6 +81,20 @@ export function logEvents(log: Log): EventSink {
         return log.log("warning", "clock was stepped", {
           by: `${formatSeconds(event.stepMicros)}s`,
         });
+      case "listener-down": {
+        const { transport, address } = event;
+        return log.log("error", "no answer from a listener, opening it anew", {
+          transport,
+          address,
+        });
+      }
+      case "listener-up": {
+        const { transport, address } = event;
+        return log.log("info", "a listener answers again", {
+          transport,
+          address,
+        });
+      }
       case "panic":
         return log.log("error", "unforeseen fault, one request dropped", {
           error: messageOf(event.error),

@@ -256,9 +256,11 @@ async function startMonitor(
           notAfterMicros: server.notAfterMicros,
           publicKeys: server.publicKeys.map(formatKey),
           rootChanged: watch.rootChanged,
+          listeners: running.listeners,
+          selfChecks: running.selfChecks,
         });
       },
-      problem: () => problemOf(server),
+      problem: () => problemOf(server, running),
     });
   } catch (cause) {
     throw new ServerError(
@@ -272,11 +274,17 @@ async function startMonitor(
 }
 
 /** Why a load balancer should not send anybody here. */
-function problemOf(server: Server): string | undefined {
+function problemOf(
+  server: Server,
+  { listeners }: RunningServer,
+): string | undefined {
   if (server.clockStatus === "stopped") return "the clock may be off";
-  return server.canSign
+  if (!server.canSign) return "the time is outside the window of an online key";
+  const silent = listeners.filter(({ up }) => up === false)
+    .map(({ transport, address }) => `${transport} ${address}`);
+  return silent.length === 0
     ? undefined
-    : "the time is outside the window of an online key";
+    : `no answer from ${silent.join(" and ")}`;
 }
 
 /** Tells the service manager, also regularly if it asked for that. */
