@@ -4,10 +4,12 @@
  * @module
  */
 
-import { type DatagramSocket, formatAddress } from "./datagram.ts";
+import type { DatagramSocket } from "./datagram.ts";
+import { mayUse } from "./permission.ts";
 import { connectTcp } from "./tcp.ts";
 import type { Transport } from "./transport.ts";
 import { openUdp } from "./udp.ts";
+import { ANY, ANY_IPV4 } from "./wildcard.ts";
 
 /** Where something listens. */
 export interface Listened {
@@ -25,8 +27,8 @@ export type SelfAnswer = "answered" | "silent" | "unknown";
 
 /** One that is bound to all addresses is asked on loopback. */
 export function nearestAddress(hostname: string): string {
-  if (hostname === "::") return "::1";
-  return hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
+  if (hostname === ANY) return "::1";
+  return hostname === ANY_IPV4 ? "127.0.0.1" : hostname;
 }
 
 /**
@@ -44,9 +46,8 @@ export async function askSelf(
 ): Promise<SelfAnswer> {
   const hostname = nearestAddress(address.hostname);
   const { port } = address;
-  if (!mayAsk(hostname, transport === "udp" ? [port, 0] : [port])) {
-    return "unknown";
-  }
+  const ports = transport === "udp" ? [port, 0] : [port];
+  if (!ports.every((one) => mayUse(hostname, one))) return "unknown";
   const end = new AbortController();
   const stop = () => end.abort();
   const timer = setTimeout(stop, options.timeoutMs);
@@ -59,19 +60,6 @@ export async function askSelf(
   } finally {
     clearTimeout(timer);
     options.signal.removeEventListener("abort", stop);
-  }
-}
-
-function mayAsk(hostname: string, ports: readonly number[]): boolean {
-  const permissions = globalThis.Deno?.permissions;
-  if (permissions === undefined) return true;
-  try {
-    return ports.every((port) => {
-      const host = formatAddress(hostname, port);
-      return permissions.querySync({ name: "net", host }).state === "granted";
-    });
-  } catch {
-    return false; // with a zone, which no permission can name
   }
 }
 

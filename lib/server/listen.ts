@@ -13,6 +13,15 @@ import {
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
 import { openFilesLimit } from "../net/open_files.ts";
+import { mayUse } from "../net/permission.ts";
+import {
+  ANY,
+  ANY_IPV4,
+  hearsBoth,
+  isInUse,
+  mergeWildcards,
+  openWildcard,
+} from "../net/wildcard.ts";
 import {
   TCP_LIMITS,
   type TcpLimits,
@@ -46,6 +55,8 @@ export interface Listening {
   readonly sockets: PacketSocket[];
   /** What opens another socket in the place of one that was closed. */
   readonly reopen: Map<PacketSocket, () => Promise<PacketSocket>>;
+  /** Of the sockets, those that are to an operator part of another one's address. */
+  readonly halves: Set<PacketSocket>;
   /** Threads that look after themselves. */
   readonly pools: WorkerPool[];
 }
@@ -83,11 +94,12 @@ export async function openAll(
   const listening: Listening = {
     sockets: [],
     reopen: new Map(),
+    halves: new Set(),
     pools: [],
   };
   try {
     const addresses = await wanted(options);
-    const limits = planLimits(options, addresses.length, backend);
+    const limits = await planLimits(options, addresses, backend);
     for (const address of addresses) {
       await openPair(
         server,
@@ -106,9 +118,7 @@ export async function openAll(
   }
   if (options.open === undefined) tell({ kind: "io", ...backend });
   enlargeBuffers(listening, options, tell);
-  for (
-    const { transport, address } of [...listening.pools, ...listening.sockets]
-  ) {
+  for (const { transport, address } of announced(listening)) {
     tell({
       kind: "listening",
       transport,
@@ -116,6 +126,13 @@ export async function openAll(
     });
   }
   return listening;
+}
+
+/** What an operator is told of: the two sockets of one wildcard as one. */
+export function announced(
+  { pools, sockets, halves }: Listening,
+): (WorkerPool | PacketSocket)[] {
+  return [...pools, ...sockets.filter((socket) => !halves.has(socket))];
 }
 
 async function closeAll({ sockets, pools }: Listening): Promise<void> {
@@ -142,14 +159,15 @@ function chooseBackend(
 async function wanted(
   options: ServeOptions,
 ): Promise<readonly ListenAddress[]> {
-  if (options.listen) return options.listen;
-  const { hostname, port = DEFAULT_PORT } = options;
-  if (hostname !== undefined) return [{ hostname, port }];
-  const all = options.open !== undefined || await hasIpv6();
-  return [{ hostname: all ? "::" : "0.0.0.0", port }];
+  const { hostname = ANY, port = DEFAULT_PORT, open } = options;
+  const asked = mergeWildcards(options.listen ?? [{ hostname, port }]);
+  const isAny = (one: ListenAddress) => one.hostname === ANY;
+  if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
+  return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
 }
 
 async function hasIpv6(): Promise<boolean> {
+  if (!mayUse("::1", 0)) return true; // opening will tell
   try {
     (await openUdp({ hostname: "::1", port: 0, maxBatch: 1 })).close();
     return true;
@@ -171,34 +189,36 @@ async function openPair(
   limits: TcpPlan,
   options: ServeOptions,
   tell: EventSink,
-  { sockets, pools, reopen }: Listening,
+  { sockets, pools, reopen, halves }: Listening,
 ): Promise<void> {
-  const { backlog } = limits;
   for (let tries = 1;; tries++) {
-    let udp: DatagramSocket | WorkerPool | undefined;
+    let udp: readonly (DatagramSocket | WorkerPool)[] = [];
     try {
-      udp = await openDatagrams(server, hostname, port, backend, options, tell);
-      const bound = udp.address.port;
-      const openTcp = () =>
-        TcpServerSocket.open(
-          { hostname, port: bound, maxBatch: TCP_BATCH, backlog },
-          limits,
-          observe(server),
+      udp = await openUdpSide(server, hostname, port, backend, options, tell);
+      const bound = udp[0]?.address.port ?? port;
+      const tcp = (options.tcp ?? true)
+        ? await openTcpSide(hostname, bound, limits, server)
+        : [];
+      for (const socket of [...udp, ...tcp]) {
+        if (socket instanceof WorkerPool) {
+          pools.push(socket);
+          continue;
+        }
+        sockets.push(socket);
+        const { address: { hostname: host }, transport } = socket;
+        if (hostname === ANY && host === ANY_IPV4) halves.add(socket);
+        reopen.set(
+          socket,
+          transport === "udp"
+            ? () => openAgain(host, bound, backend, options)
+            : () => openTcp(host, bound, limits, server),
         );
-      const tcp = (options.tcp ?? true) ? await openTcp() : undefined;
-      if (udp instanceof WorkerPool) pools.push(udp);
-      else {
-        sockets.push(udp);
-        reopen.set(udp, () => openAgain(hostname, bound, backend, options));
-      }
-      if (tcp) {
-        sockets.push(tcp);
-        reopen.set(tcp, openTcp);
       }
       return;
     } catch (cause) {
-      await udp?.close();
-      if (udp && port === 0 && tries < PORT_TRIES) continue;
+      await Promise.all(udp.map((one) => one.close()));
+      const mayTryAgain = udp.length > 0 || isInUse(cause);
+      if (mayTryAgain && port === 0 && tries < PORT_TRIES) continue;
       if (cause instanceof ServerError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new ServerError(
@@ -208,6 +228,55 @@ async function openPair(
       );
     }
   }
+}
+
+function openTcp(
+  hostname: string,
+  port: number,
+  limits: TcpPlan,
+  server: Server,
+): Promise<TcpServerSocket> {
+  const { backlog } = limits;
+  const where = { hostname, port, maxBatch: TCP_BATCH, backlog };
+  return TcpServerSocket.open(where, limits, observe(server));
+}
+
+async function openTcpSide(
+  hostname: string,
+  port: number,
+  limits: TcpPlan,
+  server: Server,
+): Promise<TcpServerSocket[]> {
+  const open = (hostname: string, port: number) =>
+    openTcp(hostname, port, limits, server);
+  return hostname === ANY
+    ? await openWildcard<TcpServerSocket>({ open, close: closeNow }, port)
+    : [await open(hostname, port)];
+}
+
+async function closeNow(socket: PacketSocket): Promise<void> {
+  socket.close();
+  await closed(socket);
+}
+
+/** Sockets through the system's own calls say themselves that they hear both families. */
+async function openUdpSide(
+  server: Server,
+  hostname: string,
+  port: number,
+  backend: Backend,
+  options: ServeOptions,
+  tell: EventSink,
+): Promise<(DatagramSocket | WorkerPool)[]> {
+  if (hostname === ANY && backend.io === "portable" && !options.open) {
+    const maxBatch = batchSize(backend.io, options);
+    const open = (hostname: string, port: number) =>
+      openUdp({ hostname, port, maxBatch });
+    return await openWildcard<DatagramSocket>({ open, close: closeNow }, port);
+  }
+  return [
+    await openDatagrams(server, hostname, port, backend, options, tell),
+  ];
 }
 
 /** A UDP socket of this thread's, in the place of one that was closed. */
@@ -262,20 +331,32 @@ interface TcpPlan extends TcpLimits {
   readonly cut: ServerEvent | undefined;
 }
 
-function planLimits(
+async function planLimits(
   options: ServeOptions,
-  ports: number,
+  addresses: readonly ListenAddress[],
   { workers }: Backend,
-): TcpPlan {
+): Promise<TcpPlan> {
   const limits = { ...TCP_LIMITS, ...options.tcpLimits };
   const { maxConnections: wanted } = limits;
   const files = openFilesLimit();
-  const threads = ports * workers;
+  const threads = addresses.length * workers;
+  const wildcards = addresses.filter(({ hostname }) => hostname === ANY);
+  const opener = { open: openPlainTcp, close: closeNow };
+  const isSplit = wildcards.length > 0 &&
+    !(await hearsBoth<TcpServerSocket>(opener));
+  const ports = addresses.length + (isSplit ? wildcards.length : 0);
   const { connections, backlog } = planTcp({ files, ports, threads, wanted });
   const cut = connections < wanted && (options.tcp ?? true)
     ? { kind: "connections-cut", wanted, given: connections, files } as const
     : undefined;
   return { ...limits, maxConnections: connections, backlog, cut };
+}
+
+function openPlainTcp(
+  hostname: string,
+  port: number,
+): Promise<TcpServerSocket> {
+  return TcpServerSocket.open({ hostname, port, maxBatch: 1 });
 }
 
 function observe({ counters }: Server): TcpObserver {

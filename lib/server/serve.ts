@@ -13,7 +13,7 @@ import {
 import type { DropReason } from "./drop_reason.ts";
 import type { FastResponder } from "./fast/responder.ts";
 import { INPUT_BYTES, inputOffset, SLOTS } from "./fast/kernel/layout.ts";
-import { openAll } from "./listen.ts";
+import { announced, openAll } from "./listen.ts";
 import { Listener } from "./listener.ts";
 import { startSelfCheck } from "./self_check_start.ts";
 import type { ListenerState } from "./self_check.ts";
@@ -99,7 +99,7 @@ export async function serve(
     stopAll();
     await finished;
   };
-  const addresses = [...pools, ...sockets]
+  const addresses = announced(listening)
     .filter(({ transport }) => transport === "udp")
     .map(({ address }) => address);
   return {
