@@ -112,7 +112,7 @@ export async function serverRun(
     }
     announce(server, running.addresses, output);
     if (!hasKeys(keys)) warnOfNoKey(log);
-    const notifier = startNotifier(cleanups);
+    const notifier = startNotifier(log, cleanups);
     await notifier?.notify("READY=1");
     await running.finished;
     await notifier?.notify("STOPPING=1");
@@ -289,9 +289,16 @@ function problemOf(
 
 /** Tells the service manager, also regularly if it asked for that. */
 function startNotifier(
+  log: Log,
   cleanups: (() => unknown)[],
 ): ReturnType<typeof openNotifier> {
-  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"));
+  const socket = Deno.env.get("NOTIFY_SOCKET");
+  const notifier = openNotifier(socket, (error) => {
+    log.log("warning", "the service manager could not be told", {
+      socket,
+      error,
+    });
+  });
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
   const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;
