@@ -23,6 +23,11 @@ export type ServerEvent =
     readonly reason: string | undefined;
   }
   | {
+    /** On all of a machine's addresses, replies may leave from another than was asked. */
+    readonly kind: "any-source";
+    readonly address: string;
+  }
+  | {
     readonly kind: "buffer-cut";
     readonly wantedBytes: number;
     readonly givenBytes: number | undefined;

@@ -12,22 +12,14 @@ import {
   type PacketSocket,
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
-import { openFilesLimit } from "../net/open_files.ts";
 import { mayUse } from "../net/permission.ts";
 import {
   ANY,
   ANY_IPV4,
-  hearsBoth,
   isInUse,
   mergeWildcards,
   openWildcard,
 } from "../net/wildcard.ts";
-import {
-  TCP_LIMITS,
-  type TcpLimits,
-  type TcpObserver,
-  TcpServerSocket,
-} from "../net/tcp_server.ts";
 import {
   chooseServerIo,
   type ChosenIo,
@@ -35,11 +27,16 @@ import {
   openUdp,
 } from "../net/udp.ts";
 import type { Server } from "./core.ts";
-import type { EventSink, ServerEvent } from "./event.ts";
-import { closed } from "./listener.ts";
+import type { EventSink } from "./event.ts";
+import {
+  openTcp,
+  openTcpSide,
+  planLimits,
+  type TcpPlan,
+} from "./listen_tcp.ts";
+import { closed, closeNow } from "./listener.ts";
 import { checkInterval } from "./self_check_start.ts";
 import type { ListenAddress, ServeOptions } from "./serve_options.ts";
-import { planTcp } from "./tcp_budget.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
 /** Port of the servers in use today; RFC 10049 registers 5319. */
@@ -99,7 +96,7 @@ export async function openAll(
   };
   try {
     const addresses = await wanted(options);
-    const limits = await planLimits(options, addresses, backend);
+    const limits = await planLimits(options, addresses, backend.workers);
     for (const address of addresses) {
       await openPair(
         server,
@@ -117,6 +114,7 @@ export async function openAll(
     throw error;
   }
   if (options.open === undefined) tell({ kind: "io", ...backend });
+  tellOfSources(listening, backend, options, tell);
   enlargeBuffers(listening, options, tell);
   for (const { transport, address } of announced(listening)) {
     tell({
@@ -126,6 +124,22 @@ export async function openAll(
     });
   }
   return listening;
+}
+
+/** Only the system's own calls tell which address a datagram was sent to. */
+function tellOfSources(
+  listening: Listening,
+  { io }: Backend,
+  { open }: ServeOptions,
+  tell: EventSink,
+): void {
+  if (io === "linux" || open !== undefined) return;
+  for (const { transport, address } of announced(listening)) {
+    const { hostname, port } = address;
+    if (transport === "udp" && [ANY, ANY_IPV4].includes(hostname)) {
+      tell({ kind: "any-source", address: formatAddress(hostname, port) });
+    }
+  }
 }
 
 /** What an operator is told of: the two sockets of one wildcard as one. */
@@ -230,35 +244,6 @@ async function openPair(
   }
 }
 
-function openTcp(
-  hostname: string,
-  port: number,
-  limits: TcpPlan,
-  server: Server,
-): Promise<TcpServerSocket> {
-  const { backlog } = limits;
-  const where = { hostname, port, maxBatch: TCP_BATCH, backlog };
-  return TcpServerSocket.open(where, limits, observe(server));
-}
-
-async function openTcpSide(
-  hostname: string,
-  port: number,
-  limits: TcpPlan,
-  server: Server,
-): Promise<TcpServerSocket[]> {
-  const open = (hostname: string, port: number) =>
-    openTcp(hostname, port, limits, server);
-  return hostname === ANY
-    ? await openWildcard<TcpServerSocket>({ open, close: closeNow }, port)
-    : [await open(hostname, port)];
-}
-
-async function closeNow(socket: PacketSocket): Promise<void> {
-  socket.close();
-  await closed(socket);
-}
-
 /** Sockets through the system's own calls say themselves that they hear both families. */
 async function openUdpSide(
   server: Server,
@@ -318,56 +303,8 @@ async function openDatagrams(
   });
 }
 
-/** Most packets of TCP connections answered in one go. */
-const TCP_BATCH = 64;
-
 /** Receive buffer to ask for: room for a burst of some thousand requests. */
 const RECEIVE_BUFFER = 8 << 20;
-
-/** What peers may use up, as far as the system lets the process have it. */
-interface TcpPlan extends TcpLimits {
-  readonly backlog: number;
-  /** What the operator should know of it. */
-  readonly cut: ServerEvent | undefined;
-}
-
-async function planLimits(
-  options: ServeOptions,
-  addresses: readonly ListenAddress[],
-  { workers }: Backend,
-): Promise<TcpPlan> {
-  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
-  const { maxConnections: wanted } = limits;
-  const files = openFilesLimit();
-  const threads = addresses.length * workers;
-  const wildcards = addresses.filter(({ hostname }) => hostname === ANY);
-  const opener = { open: openPlainTcp, close: closeNow };
-  const isSplit = wildcards.length > 0 &&
-    !(await hearsBoth<TcpServerSocket>(opener));
-  const ports = addresses.length + (isSplit ? wildcards.length : 0);
-  const { connections, backlog } = planTcp({ files, ports, threads, wanted });
-  const cut = connections < wanted && (options.tcp ?? true)
-    ? { kind: "connections-cut", wanted, given: connections, files } as const
-    : undefined;
-  return { ...limits, maxConnections: connections, backlog, cut };
-}
-
-function openPlainTcp(
-  hostname: string,
-  port: number,
-): Promise<TcpServerSocket> {
-  return TcpServerSocket.open({ hostname, port, maxBatch: 1 });
-}
-
-function observe({ counters }: Server): TcpObserver {
-  return {
-    accepted: () => void counters.tcpAccepted++,
-    rejected: () => void counters.tcpRejected++,
-    evicted: () => void counters.tcpEvicted++,
-    aborted: () => void counters.tcpAborted++,
-    completed: () => void counters.tcpCompleted++,
-  };
-}
 
 /**
  * Asks for a receive buffer that holds a burst. The system's default holds about a

@@ -14,6 +14,12 @@ export async function closed(socket: PacketSocket): Promise<void> {
   if (socket instanceof TcpServerSocket) await socket.closed;
 }
 
+/** Closes a socket; settles when it is gone. */
+export async function closeNow(socket: PacketSocket): Promise<void> {
+  socket.close();
+  await closed(socket);
+}
+
 /** Where a server listens in its main thread. */
 export class Listener implements CheckedListener {
   readonly transport: Transport;

@@ -69,7 +69,11 @@ for (const [backend, io] of Object.entries(BACKENDS)) {
         : []
     );
     const addresses = running.addresses.map(({ hostname }) => hostname);
-    console.log(JSON.stringify({ backend, way, heard, told, addresses }));
+    const sources = events.filter(({ kind }) => kind === "any-source").length;
+    const line = { backend, way, heard, told, addresses, sources };
+    Deno.stdout.writeSync(
+      new TextEncoder().encode(`${JSON.stringify(line)}\n`),
+    );
     await running.shutdown();
   }
 }

@@ -156,13 +156,15 @@ for (const [setting, families] of SETTINGS) {
         assert.equal(code, 0, linesOf(stderr).join("\n"));
         const lines = linesOf(stdout).map((line) => JSON.parse(line));
         assert.equal(lines.length, udp === "node:dgram" ? 6 : 18);
-        for (const { backend, way, heard, told, addresses } of lines) {
+        for (const { backend, way, heard, told, addresses, sources } of lines) {
           const four = way === "0.0.0.0" || families === "IPv4";
           const what = `${backend}: ${way}`;
           assert.deepEqual(heard, four ? FOUR : BOTH, what);
           // To an operator a wildcard is one address, whatever it took to open it.
           const name = four ? "0.0.0.0" : "[::]";
           assert.deepEqual(told, [`udp ${name}`, `tcp ${name}`], what);
+          // Only the system's own calls answer from the address that was asked.
+          assert.equal(sources, backend === "portable" ? 1 : 0, what);
           assert.deepEqual(addresses, [four ? "0.0.0.0" : "::"], what);
         }
       },

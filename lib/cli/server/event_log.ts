@@ -27,6 +27,16 @@ export function logEvents(log: Log): EventSink {
           ...(reason === undefined ? {} : { reason }),
         });
       }
+      case "any-source": {
+        return log.log(
+          "info",
+          "replies leave from an address of the system's choice",
+          {
+            address: event.address,
+            hint: "with several addresses, --listen on each",
+          },
+        );
+      }
       case "buffer-cut": {
         const { wantedBytes, givenBytes } = event;
         return givenBytes === undefined

@@ -48,6 +48,10 @@ test("every event is a line, as loud as it is bad", () => {
       "info    a listener answers again transport=udp address=[::]:2002",
     ],
     [
+      { kind: "any-source", address: "[::]:2002" },
+      'info    replies leave from an address of the system\'s choice address=[::]:2002 hint="with several addresses, --listen on each"',
+    ],
+    [
       { kind: "rotated", notAfterMicros: 0n },
       "info    online key replaced until=1970-01-01T00:00:00.000Z",
     ],
