@@ -11,7 +11,7 @@ import type { EventSink } from "./event.ts";
 
 /** An address to listen on. */
 export interface ListenAddress {
-  /** Literal address; `::` takes IPv4 as well where the system lets it. */
+  /** Literal address; `::` is all of the machine's, of IPv4 as well. */
   readonly hostname: string;
   /** Port, 0 for any. */
   readonly port: number;

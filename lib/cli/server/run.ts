@@ -274,9 +274,9 @@ async function startMonitor(
 }
 
 /** Why a load balancer should not send anybody here. */
-function problemOf(
-  server: Server,
-  { listeners }: RunningServer,
+export function problemOf(
+  server: Pick<Server, "clockStatus" | "canSign">,
+  { listeners }: Pick<RunningServer, "listeners">,
 ): string | undefined {
   if (server.clockStatus === "stopped") return "the clock may be off";
   if (!server.canSign) return "the time is outside the window of an online key";
