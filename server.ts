@@ -69,6 +69,7 @@ export type { TcpLimits } from "./lib/net/tcp_server.ts";
 export {
   DEFAULT_PORT,
   type ListenAddress,
+  type ListenerState,
   type RunningServer,
   serve,
   type ServeOptions,

@@ -23,6 +23,11 @@ export type ServerEvent =
     readonly reason: string | undefined;
   }
   | {
+    /** On all of a machine's addresses, replies may leave from another than was asked. */
+    readonly kind: "any-source";
+    readonly address: string;
+  }
+  | {
     readonly kind: "buffer-cut";
     readonly wantedBytes: number;
     readonly givenBytes: number | undefined;
@@ -52,6 +57,12 @@ export type ServerEvent =
     readonly maxErrorMicros?: bigint | undefined;
   }
   | { readonly kind: "clock-step"; readonly stepMicros: bigint }
+  | {
+    /** A listener does not answer the server itself, and is opened anew; or does again. */
+    readonly kind: "listener-down" | "listener-up";
+    readonly transport: "udp" | "tcp";
+    readonly address: string;
+  }
   | { readonly kind: "panic"; readonly error: unknown }
   | { readonly kind: "restarted"; readonly what: string }
   | { readonly kind: "gave-up"; readonly what: string };

@@ -7,29 +7,36 @@
 
 import { ServerError } from "../wire/errors.ts";
 import {
-  type DatagramOptions,
   type DatagramSocket,
   formatAddress,
   type PacketSocket,
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
-import { openFilesLimit } from "../net/open_files.ts";
+import { mayUse } from "../net/permission.ts";
 import {
-  TCP_LIMITS,
-  type TcpLimits,
-  type TcpObserver,
-  TcpServerSocket,
-} from "../net/tcp_server.ts";
+  ANY,
+  ANY_IPV4,
+  isInUse,
+  mergeWildcards,
+  openWildcard,
+} from "../net/wildcard.ts";
 import {
   chooseServerIo,
   type ChosenIo,
   openServerUdp,
   openUdp,
-  type ServerIo,
 } from "../net/udp.ts";
 import type { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";
-import { planTcp } from "./tcp_budget.ts";
+import {
+  openTcp,
+  openTcpSide,
+  planLimits,
+  type TcpPlan,
+} from "./listen_tcp.ts";
+import { closed, closeNow } from "./listener.ts";
+import { checkInterval } from "./self_check_start.ts";
+import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
 /** Port of the servers in use today; RFC 10049 registers 5319. */
@@ -39,79 +46,14 @@ export const DEFAULT_PORT = 2002;
 const PORTABLE_BATCH = 64;
 const LINUX_BATCH = 128;
 
-/** An address to listen on. */
-export interface ListenAddress {
-  /** Literal address; `::` takes IPv4 as well where the system lets it. */
-  readonly hostname: string;
-  /** Port, 0 for any. */
-  readonly port: number;
-}
-
-/** Options of {@linkcode serve}. */
-export interface ServeOptions {
-  /**
-   * Literal address to listen on. By default all of them, IPv6 and IPv4; only IPv4 where
-   * the system has no IPv6.
-   *
-   * @default {"::"}
-   */
-  readonly hostname?: string | undefined;
-  /**
-   * Port to listen on, 0 for any.
-   *
-   * @default {2002}
-   */
-  readonly port?: number | undefined;
-  /** Addresses to listen on, instead of `hostname` and `port`. */
-  readonly listen?: readonly ListenAddress[] | undefined;
-  /**
-   * Serve on TCP too, on the same ports?
-   *
-   * @default {true}
-   */
-  readonly tcp?: boolean | undefined;
-  /** What TCP peers may use up; what is left out has the value of a public server. */
-  readonly tcpLimits?: Partial<TcpLimits> | undefined;
-  /**
-   * Receive buffer to ask the system for, in bytes.
-   *
-   * @default {8388608}
-   */
-  readonly receiveBufferBytes?: number | undefined;
-  /** Shuts the server down when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * How datagrams travel: through the runtime's sockets, or through the system's own calls,
-   * which take Linux and `--allow-ffi` and cost a third.
-   *
-   * @default {"auto"}
-   */
-  readonly io?: ServerIo | undefined;
-  /**
-   * Threads that answer on each UDP address, where the system's own calls are used and the
-   * server was made with `exportable`; 0 for none but this one.
-   *
-   * @default {0}
-   */
-  readonly workers?: number | undefined;
-  /**
-   * Most packets answered in one go.
-   *
-   * @default {64, or 128 with the system's own calls}
-   */
-  readonly maxBatch?: number | undefined;
-  /** Told what an operator should know. */
-  readonly onEvent?: EventSink | undefined;
-  /** Opens UDP sockets; for tests and other backends. */
-  readonly open?:
-    | ((options: DatagramOptions) => Promise<DatagramSocket>)
-    | undefined;
-}
-
 /** What a server listens on. */
 export interface Listening {
   /** Sockets that this thread has to look after, UDP before TCP of the same address. */
   readonly sockets: PacketSocket[];
+  /** What opens another socket in the place of one that was closed. */
+  readonly reopen: Map<PacketSocket, () => Promise<PacketSocket>>;
+  /** Of the sockets, those that are to an operator part of another one's address. */
+  readonly halves: Set<PacketSocket>;
   /** Threads that look after themselves. */
   readonly pools: WorkerPool[];
 }
@@ -144,11 +86,17 @@ export async function openAll(
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }
+  checkInterval(options.selfCheckSeconds);
   const backend = chooseBackend(server, options);
-  const listening: Listening = { sockets: [], pools: [] };
+  const listening: Listening = {
+    sockets: [],
+    reopen: new Map(),
+    halves: new Set(),
+    pools: [],
+  };
   try {
     const addresses = await wanted(options);
-    const limits = planLimits(options, addresses.length, backend, tell);
+    const limits = await planLimits(options, addresses, backend.workers);
     for (const address of addresses) {
       await openPair(
         server,
@@ -160,15 +108,15 @@ export async function openAll(
         listening,
       );
     }
+    if (limits.cut) tell(limits.cut);
   } catch (error) {
     await closeAll(listening);
     throw error;
   }
   if (options.open === undefined) tell({ kind: "io", ...backend });
+  tellOfSources(listening, backend, options, tell);
   enlargeBuffers(listening, options, tell);
-  for (
-    const { transport, address } of [...listening.pools, ...listening.sockets]
-  ) {
+  for (const { transport, address } of announced(listening)) {
     tell({
       kind: "listening",
       transport,
@@ -178,17 +126,35 @@ export async function openAll(
   return listening;
 }
 
+/** Only the system's own calls tell which address a datagram was sent to. */
+function tellOfSources(
+  listening: Listening,
+  { io }: Backend,
+  { open }: ServeOptions,
+  tell: EventSink,
+): void {
+  if (io === "linux" || open !== undefined) return;
+  for (const { transport, address } of announced(listening)) {
+    const { hostname, port } = address;
+    if (transport === "udp" && [ANY, ANY_IPV4].includes(hostname)) {
+      tell({ kind: "any-source", address: formatAddress(hostname, port) });
+    }
+  }
+}
+
+/** What an operator is told of: the two sockets of one wildcard as one. */
+export function announced(
+  { pools, sockets, halves }: Listening,
+): (WorkerPool | PacketSocket)[] {
+  return [...pools, ...sockets.filter((socket) => !halves.has(socket))];
+}
+
 async function closeAll({ sockets, pools }: Listening): Promise<void> {
   sockets.forEach((socket) => socket.close());
   await Promise.all([
     ...pools.map((pool) => pool.close()),
     ...sockets.map(closed),
   ]);
-}
-
-/** Settles when a socket that was closed is gone. */
-export async function closed(socket: PacketSocket): Promise<void> {
-  if (socket instanceof TcpServerSocket) await socket.closed;
 }
 
 function chooseBackend(
@@ -207,14 +173,15 @@ function chooseBackend(
 async function wanted(
   options: ServeOptions,
 ): Promise<readonly ListenAddress[]> {
-  if (options.listen) return options.listen;
-  const { hostname, port = DEFAULT_PORT } = options;
-  if (hostname !== undefined) return [{ hostname, port }];
-  const all = options.open !== undefined || await hasIpv6();
-  return [{ hostname: all ? "::" : "0.0.0.0", port }];
+  const { hostname = ANY, port = DEFAULT_PORT, open } = options;
+  const asked = mergeWildcards(options.listen ?? [{ hostname, port }]);
+  const isAny = (one: ListenAddress) => one.hostname === ANY;
+  if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
+  return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
 }
 
 async function hasIpv6(): Promise<boolean> {
+  if (!mayUse("::1", 0)) return true; // opening will tell
   try {
     (await openUdp({ hostname: "::1", port: 0, maxBatch: 1 })).close();
     return true;
@@ -236,29 +203,36 @@ async function openPair(
   limits: TcpPlan,
   options: ServeOptions,
   tell: EventSink,
-  { sockets, pools }: Listening,
+  { sockets, pools, reopen, halves }: Listening,
 ): Promise<void> {
   for (let tries = 1;; tries++) {
-    let udp: DatagramSocket | WorkerPool | undefined;
+    let udp: readonly (DatagramSocket | WorkerPool)[] = [];
     try {
-      udp = await openDatagrams(server, hostname, port, backend, options, tell);
-      let tcp: TcpServerSocket | undefined;
-      if (options.tcp ?? true) {
-        const same = {
-          hostname,
-          port: udp.address.port,
-          maxBatch: TCP_BATCH,
-          backlog: limits.backlog,
-        };
-        tcp = await TcpServerSocket.open(same, limits, observe(server));
+      udp = await openUdpSide(server, hostname, port, backend, options, tell);
+      const bound = udp[0]?.address.port ?? port;
+      const tcp = (options.tcp ?? true)
+        ? await openTcpSide(hostname, bound, limits, server)
+        : [];
+      for (const socket of [...udp, ...tcp]) {
+        if (socket instanceof WorkerPool) {
+          pools.push(socket);
+          continue;
+        }
+        sockets.push(socket);
+        const { address: { hostname: host }, transport } = socket;
+        if (hostname === ANY && host === ANY_IPV4) halves.add(socket);
+        reopen.set(
+          socket,
+          transport === "udp"
+            ? () => openAgain(host, bound, backend, options)
+            : () => openTcp(host, bound, limits, server),
+        );
       }
-      if (udp instanceof WorkerPool) pools.push(udp);
-      else sockets.push(udp);
-      if (tcp) sockets.push(tcp);
       return;
     } catch (cause) {
-      await udp?.close();
-      if (udp && port === 0 && tries < PORT_TRIES) continue;
+      await Promise.all(udp.map((one) => one.close()));
+      const mayTryAgain = udp.length > 0 || isInUse(cause);
+      if (mayTryAgain && port === 0 && tries < PORT_TRIES) continue;
       if (cause instanceof ServerError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new ServerError(
@@ -270,16 +244,55 @@ async function openPair(
   }
 }
 
+/** Sockets through the system's own calls say themselves that they hear both families. */
+async function openUdpSide(
+  server: Server,
+  hostname: string,
+  port: number,
+  backend: Backend,
+  options: ServeOptions,
+  tell: EventSink,
+): Promise<(DatagramSocket | WorkerPool)[]> {
+  if (hostname === ANY && backend.io === "portable" && !options.open) {
+    const maxBatch = batchSize(backend.io, options);
+    const open = (hostname: string, port: number) =>
+      openUdp({ hostname, port, maxBatch });
+    return await openWildcard<DatagramSocket>({ open, close: closeNow }, port);
+  }
+  return [
+    await openDatagrams(server, hostname, port, backend, options, tell),
+  ];
+}
+
+/** A UDP socket of this thread's, in the place of one that was closed. */
+async function openAgain(
+  hostname: string,
+  port: number,
+  { io }: Backend,
+  options: ServeOptions,
+): Promise<DatagramSocket> {
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const maxBatch = batchSize(io, options);
+  const where = { hostname, port, maxBatch };
+  const socket = await (open ? open(where) : openServerUdp(io, where));
+  enlargeReceiveBuffer(port, receiveBufferBytes);
+  return socket;
+}
+
+function batchSize(io: Backend["io"], { maxBatch }: ServeOptions): number {
+  return maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
+}
+
 async function openDatagrams(
   server: Server,
   hostname: string,
   port: number,
   { io, workers }: Backend,
-  { open, maxBatch, receiveBufferBytes = RECEIVE_BUFFER }: ServeOptions,
+  options: ServeOptions,
   onEvent: EventSink,
 ): Promise<DatagramSocket | WorkerPool> {
-  const size = maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
-  const where = { hostname, port, maxBatch: size };
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const where = { hostname, port, maxBatch: batchSize(io, options) };
   if (open) return await open(where);
   if (workers === 0) return await openServerUdp(io, where);
   return await WorkerPool.open(server, {
@@ -290,43 +303,8 @@ async function openDatagrams(
   });
 }
 
-/** Most packets of TCP connections answered in one go. */
-const TCP_BATCH = 64;
-
 /** Receive buffer to ask for: room for a burst of some thousand requests. */
 const RECEIVE_BUFFER = 8 << 20;
-
-/** What peers may use up, as far as the system lets the process have it. */
-interface TcpPlan extends TcpLimits {
-  readonly backlog: number;
-}
-
-function planLimits(
-  options: ServeOptions,
-  ports: number,
-  { workers }: Backend,
-  tell: EventSink,
-): TcpPlan {
-  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
-  const { maxConnections: wanted } = limits;
-  const files = openFilesLimit();
-  const threads = ports * workers;
-  const { connections, backlog } = planTcp({ files, ports, threads, wanted });
-  if (connections < wanted && (options.tcp ?? true)) {
-    tell({ kind: "connections-cut", wanted, given: connections, files });
-  }
-  return { ...limits, maxConnections: connections, backlog };
-}
-
-function observe({ counters }: Server): TcpObserver {
-  return {
-    accepted: () => void counters.tcpAccepted++,
-    rejected: () => void counters.tcpRejected++,
-    evicted: () => void counters.tcpEvicted++,
-    aborted: () => void counters.tcpAborted++,
-    completed: () => void counters.tcpCompleted++,
-  };
-}
 
 /**
  * Asks for a receive buffer that holds a burst. The system's default holds about a

@@ -160,6 +160,21 @@ export function hasOverrides(server: object): boolean {
   return METHODS.some((name) => Object.hasOwn(server, name));
 }
 
+/** What decides whether, and with what, a packet is answered. */
+const DECIDING = ["acceptRequest", "rewriteReply", "handleBatch"];
+
+/**
+ * Do methods of a subclass, or of an object's own, decide what is answered?
+ *
+ * @param server The server.
+ * @param plain The prototype that decides nothing.
+ */
+export function isSelective(server: object, plain: object): boolean {
+  return DECIDING.some((name) =>
+    Reflect.get(server, name) !== Reflect.get(plain, name)
+  );
+}
+
 /** A number of seconds that is usable as a duration, in microseconds. */
 export function secondsToMicros(
   name: string,

@@ -28,6 +28,16 @@ export function logEvents(log: Log): EventSink {
           ...(reason === undefined ? {} : { reason }),
         });
       }
+      case "any-source": {
+        return log.log(
+          "info",
+          "replies leave from an address of the system's choice",
+          {
+            address: event.address,
+            hint: "with several addresses, --listen on each",
+          },
+        );
+      }
       case "buffer-cut": {
         const { wantedBytes, givenBytes } = event;
         return givenBytes === undefined
@@ -84,6 +94,20 @@ export function logEvents(log: Log): EventSink {
         return log.log("warning", "clock was stepped", {
           by: `${formatSeconds(event.stepMicros)}s`,
         });
+      case "listener-down": {
+        const { transport, address } = event;
+        return log.log("error", "no answer from a listener, opening it anew", {
+          transport,
+          address,
+        });
+      }
+      case "listener-up": {
+        const { transport, address } = event;
+        return log.log("info", "a listener answers again", {
+          transport,
+          address,
+        });
+      }
       case "panic":
         return log.log("error", "unforeseen fault, one request dropped", {
           error: messageOf(event.error),

@@ -118,7 +118,7 @@ export async function serverRun(
     }
     announce(server, running.addresses, output);
     if (!hasKeys(keys)) warnOfNoKey(log);
-    const notifier = startNotifier(cleanups);
+    const notifier = startNotifier(log, cleanups);
     await notifier?.notify("READY=1");
     await running.finished;
     await notifier?.notify("STOPPING=1");
@@ -269,9 +269,11 @@ async function startMonitor(
           notAfterMicros: server.notAfterMicros,
           publicKeys: server.publicKeys.map(formatKey),
           rootChanged: watch.rootChanged,
+          listeners: running.listeners,
+          selfChecks: running.selfChecks,
         });
       },
-      problem: () => problemOf(server),
+      problem: () => problemOf(server, running),
     });
   } catch (cause) {
     throw new ServerError(
@@ -285,18 +287,31 @@ async function startMonitor(
 }
 
 /** Why a load balancer should not send anybody here. */
-function problemOf(server: Server): string | undefined {
+export function problemOf(
+  server: Pick<Server, "clockStatus" | "canSign">,
+  { listeners }: Pick<RunningServer, "listeners">,
+): string | undefined {
   if (server.clockStatus === "stopped") return "the clock may be off";
-  return server.canSign
+  if (!server.canSign) return "the time is outside the window of an online key";
+  const silent = listeners.filter(({ up }) => up === false)
+    .map(({ transport, address }) => `${transport} ${address}`);
+  return silent.length === 0
     ? undefined
-    : "the time is outside the window of an online key";
+    : `no answer from ${silent.join(" and ")}`;
 }
 
 /** Tells the service manager, also regularly if it asked for that. */
 function startNotifier(
+  log: Log,
   cleanups: (() => unknown)[],
 ): ReturnType<typeof openNotifier> {
-  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"));
+  const socket = Deno.env.get("NOTIFY_SOCKET");
+  const notifier = openNotifier(socket, (error) => {
+    log.log("warning", "the service manager could not be told", {
+      socket,
+      error,
+    });
+  });
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
   const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;

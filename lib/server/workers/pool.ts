@@ -147,6 +147,18 @@ export class WorkerPool {
     await Promise.all(this.#members.map((member) => member.refresh()));
   }
 
+  /** Replies that all workers have sent so far. */
+  async answered(): Promise<number> {
+    await this.refresh();
+    return this.counters.udp.answered;
+  }
+
+  /** Has other threads take over the sockets. */
+  reopen(): Promise<void> {
+    this.#members.forEach((member) => member.restart());
+    return Promise.resolve();
+  }
+
   /** Takes nothing more from the network. What was taken is still answered. */
   stop(): void {
     this.#members.forEach((member) => member.stop());
@@ -293,6 +305,12 @@ class Member {
       LONGEST_RESTART_MS,
     );
     this.#timer = setTimeout(() => this.#start(), delay);
+  }
+
+  /** Replaces a thread that gives no answers. */
+  restart(): void {
+    if (this.#worker === undefined || this.#state !== "running") return;
+    this.#died("it does not answer");
   }
 
   stop(): void {

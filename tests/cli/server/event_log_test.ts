@@ -40,6 +40,18 @@ test("every event is a line, as loud as it is bad", () => {
       'warning fewer connections than asked for wanted=8 given=4 hint="--allow-ffi tells how many files may be open"',
     ],
     [
+      { kind: "listener-down", transport: "tcp", address: "[::]:2002" },
+      "error   no answer from a listener, opening it anew transport=tcp address=[::]:2002",
+    ],
+    [
+      { kind: "listener-up", transport: "udp", address: "[::]:2002" },
+      "info    a listener answers again transport=udp address=[::]:2002",
+    ],
+    [
+      { kind: "any-source", address: "[::]:2002" },
+      'info    replies leave from an address of the system\'s choice address=[::]:2002 hint="with several addresses, --listen on each"',
+    ],
+    [
       { kind: "rotated", notAfterMicros: 0n },
       "info    online key replaced until=1970-01-01T00:00:00.000Z",
     ],
