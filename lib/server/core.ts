@@ -263,7 +263,8 @@ export class Server {
 
   /**
    * Rewrites a reply before it is sent. Override it for tests, to see what clients do with
-   * broken ones. A reply longer than its request is not sent, whoever made it.
+   * broken ones. A reply longer than its request is not sent, whoever made it; over TCP it
+   * may have 1024 bytes in any case.
    *
    * @param reply The packet.
    * @param _request The request it answers.
