@@ -251,7 +251,8 @@ export class Server {
 
   /**
    * Decides whether a request that could be answered is to be. Override it to refuse some;
-   * a refused one is counted and, as all of them, gets no reply.
+   * a refused one is counted and, as all of them, gets no reply. {@linkcode Peer} has an
+   * example that goes by addresses.
    *
    * @param _request The request as read.
    * @param _peer Who sent it, where that is known.

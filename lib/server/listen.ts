@@ -13,6 +13,7 @@ import {
   type PacketSocket,
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer, openFilesLimit } from "../net/linux/libc.ts";
+import { addressesToListenOn } from "../net/listen_names.ts";
 import {
   TCP_LIMITS,
   type TcpLimits,
@@ -39,7 +40,7 @@ const LINUX_BATCH = 128;
 
 /** An address to listen on. */
 export interface ListenAddress {
-  /** Literal address; `::` takes IPv4 as well where the system lets it. */
+  /** Literal address, or a name for all that it has; `::` takes IPv4 as well where it can. */
   readonly hostname: string;
   /** Port, 0 for any. */
   readonly port: number;
@@ -48,7 +49,7 @@ export interface ListenAddress {
 /** Options of {@linkcode serve}. */
 export interface ServeOptions {
   /**
-   * Literal address to listen on. By default all of them, IPv6 and IPv4; only IPv4 where
+   * Address to listen on, or a name, such as `localhost`, for all that it has. By default all of them, IPv6 and IPv4; only IPv4 where
    * the system has no IPv6.
    *
    * @default {"::"}
@@ -195,11 +196,23 @@ function chooseBackend(
 async function wanted(
   options: ServeOptions,
 ): Promise<readonly ListenAddress[]> {
-  if (options.listen) return options.listen;
+  if (options.listen) return await named(options.listen);
   const { hostname, port = DEFAULT_PORT } = options;
-  if (hostname !== undefined) return [{ hostname, port }];
+  if (hostname !== undefined) return await named([{ hostname, port }]);
   const all = options.open !== undefined || await hasIpv6();
   return [{ hostname: all ? "::" : "0.0.0.0", port }];
+}
+
+async function named(
+  listen: readonly ListenAddress[],
+): Promise<ListenAddress[]> {
+  const groups = await Promise.all(
+    listen.map(async ({ hostname, port }) =>
+      (await addressesToListenOn(hostname, hasIpv6))
+        .map((hostname) => ({ hostname, port }))
+    ),
+  );
+  return groups.flat();
 }
 
 async function hasIpv6(): Promise<boolean> {
