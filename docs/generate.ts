@@ -216,7 +216,8 @@ const DROPS: Readonly<Record<DropReason, string>> = {
     "It needs a signature of its own (drafts 01 and 02), and a few others that came with it have used up what is spent on such.",
   "refused":
     "A server of your own making refused the request or withheld the reply.",
-  "amplification": "The reply would be longer than the request.",
+  "amplification":
+    "The reply would be longer than the request; over TCP, longer than 1024 bytes too.",
   "write":
     "The system did not take the reply, or the connection it was for is gone.",
   "internal": "Signing failed, or something did that nobody foresaw.",

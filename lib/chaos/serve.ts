@@ -13,6 +13,7 @@ import {
   formatAddress,
   type Peer,
 } from "../net/datagram.ts";
+import { readIp } from "../net/ip_address.ts";
 import { openUdp } from "../net/udp.ts";
 import type { ListenAddress } from "../server/serve.ts";
 
@@ -62,7 +63,8 @@ export interface RunningChaos extends AsyncDisposable {
 }
 
 function isLoopback(hostname: string): boolean {
-  return hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
+  const { family, text } = readIp(hostname) ?? {};
+  return family === 4 ? text?.startsWith("127.") === true : text === "::1";
 }
 
 /**
@@ -204,7 +206,8 @@ class ChaosLoop {
       return;
     }
     const other = await (this.#other ??= this.#openOther());
-    const [, hostname = "", port] = /^\[?(.*?)\]?:(\d+)$/.exec(`${peer}`) ?? [];
-    await other.send([{ bytes, peer: other.peer(hostname, Number(port)) }]);
+    const { address, zone, port } = peer;
+    const hostname = zone === undefined ? address : `${address}%${zone}`;
+    await other.send([{ bytes, peer: other.peer(hostname, port) }]);
   }
 }

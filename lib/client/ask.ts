@@ -9,12 +9,8 @@
 
 import type { Transport } from "../net/transport.ts";
 import { isFramed } from "../wire/frame.ts";
-import {
-  type DatagramOptions,
-  type DatagramSocket,
-  formatAddress,
-  type Peer,
-} from "../net/datagram.ts";
+import type { DatagramOptions, DatagramSocket, Peer } from "../net/datagram.ts";
+import { AddressPeer, samePeer } from "../net/peer.ts";
 import { type Address, type Lookup, resolve } from "../net/resolve.ts";
 import { connectTcp, type TcpConnection } from "../net/tcp.ts";
 import { localAddress, openUdp } from "../net/udp.ts";
@@ -66,6 +62,8 @@ export interface AskOptions<T> {
   readonly request: (n: number) => Uint8Array;
   /** Looks at what came in: a value ends the asking, `undefined` lets it go on. */
   readonly judge: (arrival: Arrival) => Promise<T | undefined>;
+  /** Told who sent something without having been asked; it is not looked at. */
+  readonly onStranger?: ((from: string) => void) | undefined;
   /** Resolves names. */
   readonly lookup?: Lookup | undefined;
   /** Opens UDP sockets. */
@@ -151,6 +149,12 @@ function untilAborted<T>(
     if (signal.aborted) resolve(undefined);
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
+}
+
+/** A socket, and who was asked through it. */
+interface AskingSocket {
+  readonly socket: DatagramSocket;
+  readonly asked: Set<Peer>;
 }
 
 /** One run of {@linkcode ask}. */
@@ -262,19 +266,18 @@ class Asking<T> {
   }
 
   async #udp(addresses: readonly Address[], port: number): Promise<void> {
-    const sockets = new Map<number, DatagramSocket>();
-    const peers: { socket: DatagramSocket; peer: Peer }[] = [];
-    const asked = new Set<string>();
+    const sockets = new Map<number, AskingSocket>();
+    const peers: (AskingSocket & { peer: Peer })[] = [];
     for (const { hostname, family } of addresses) {
       try {
-        const socket = sockets.get(family) ?? await this.#open(hostname, asked);
-        sockets.set(family, socket);
-        peers.push({ socket, peer: socket.peer(hostname, port) });
+        const opened = sockets.get(family) ?? await this.#open(hostname);
+        sockets.set(family, opened);
+        peers.push({ ...opened, peer: opened.socket.peer(hostname, port) });
       } catch (error) {
         this.failures.push(error);
       }
     }
-    const close = () => sockets.forEach((socket) => socket.close());
+    const close = () => sockets.forEach(({ socket }) => socket.close());
     const { signal } = this.#stop;
     signal.addEventListener("abort", close, { once: true });
     if (signal.aborted) return close();
@@ -282,11 +285,11 @@ class Asking<T> {
       const request = this.#options.request(n % this.#options.offers);
       const started = performance.now();
       let taken = 0;
-      for (const [i, { socket, peer }] of peers.entries()) {
+      for (const [i, { socket, asked, peer }] of peers.entries()) {
         // Only the first round races; later ones find out nothing by waiting.
         if (n === 0 && i > 0) await this.#sleep(RACE_MS);
         if (signal.aborted) return;
-        asked.add(String(peer));
+        asked.add(peer);
         this.#attempt(request);
         taken += await socket.send([{ bytes: request, peer }]);
       }
@@ -302,7 +305,8 @@ class Asking<T> {
     }
   }
 
-  async #open(hostname: string, asked: Set<string>): Promise<DatagramSocket> {
+  async #open(hostname: string): Promise<AskingSocket> {
+    const asked = new Set<Peer>();
     const socket = await (this.#options.open ?? openUdp)({
       hostname: localAddress(hostname),
       port: 0,
@@ -314,21 +318,23 @@ class Asking<T> {
         if (batch.length === 0) return;
         for (const { bytes, peer } of batch) {
           const from = String(peer);
-          // Only whoever was asked may answer.
-          if (asked.has(from)) this.#arrived(bytes.slice(), from, "udp");
+          // Only whoever was asked may answer, and where it was asked.
+          if ([...asked].some((one) => samePeer(one, peer))) {
+            this.#arrived(bytes.slice(), from, "udp");
+          } else this.#options.onStranger?.(from);
         }
         // Nothing more is taken until this is judged: a flood then waits, and is lost, in
         // the kernel's buffer rather than in our memory.
         await this.#judging;
       }
     })());
-    return socket;
+    return { socket, asked };
   }
 
   async #tcp(addresses: readonly Address[], port: number): Promise<void> {
     if (this.#stop.signal.aborted) return;
     for (const { hostname } of addresses) {
-      const from = formatAddress(hostname, port);
+      const from = String(new AddressPeer(hostname, port));
       let connection: TcpConnection;
       const patience = new AbortController();
       const giveUp = () => patience.abort();

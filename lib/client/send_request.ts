@@ -18,6 +18,7 @@ import { type Rejection, REJECTION_CODES } from "../wire/rejection.ts";
 import { buildRequest, nonceSizeOf } from "../wire/request.ts";
 import { type ParsedResponse, parseResponse } from "../wire/response.ts";
 import { answeredBy, roundTripMicros } from "./round_trip.ts";
+import { Strangers, timedOut } from "./strangers.ts";
 import {
   type Verdict,
   type Verified,
@@ -133,7 +134,7 @@ export interface QueryResult {
   readonly verdict: Verified;
   /** The evidence: keep it to prove later what the server said. */
   readonly exchange: Exchange;
-  /** Which address answered, as `host:port`. */
+  /** Which address answered, in its one spelling, as `host:port`. */
   readonly address: string;
   /** How. */
   readonly transport: Transport;
@@ -197,9 +198,11 @@ export async function sendRequest(
     }
     return undefined;
   };
-  const answer = await ask({ ...plan(options, publicKey), judge });
+  const strangers = new Strangers();
+  const { add: onStranger } = strangers;
+  const answer = await ask({ ...plan(options, publicKey), judge, onStranger });
   if (answer !== undefined) return answer;
-  throw refused.closest ?? timedOut(options);
+  throw refused.closest ?? timedOut(options, strangers);
 }
 
 /**
@@ -240,9 +243,11 @@ export async function veryDangerouslySendRequestAndDoNotVerify(
     }
     return Promise.resolve(undefined);
   };
-  const answer = await ask({ ...plan(options, key), judge });
+  const strangers = new Strangers();
+  const { add: onStranger } = strangers;
+  const answer = await ask({ ...plan(options, key), judge, onStranger });
   if (answer !== undefined) return answer;
-  throw refused.closest ?? timedOut(options);
+  throw refused.closest ?? timedOut(options, strangers);
 }
 
 /**
@@ -385,13 +390,4 @@ function toResult(
     address: from,
     transport,
   };
-}
-
-function timedOut(
-  { host, port, timeout = 5000 }: RequestOptions,
-): DOMException {
-  return new DOMException(
-    `No answer from ${host} port ${port} within ${timeout / 1000} s`,
-    "TimeoutError",
-  );
 }

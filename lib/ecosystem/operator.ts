@@ -5,12 +5,8 @@
  */
 
 import { getDomain } from "tldts-icann";
-import {
-  canonicalAddress,
-  isIpv4,
-  isIpv6,
-  type ServerAddress,
-} from "../net/address.ts";
+import { isIpv4, isIpv6, type ServerAddress } from "../net/address.ts";
+import { readIp } from "../net/ip_address.ts";
 
 function isLiteral(host: string): boolean {
   return isIpv4(host) || isIpv6(host);
@@ -45,5 +41,5 @@ export function operatorOf(
   const name = hosts.find((host) => !isLiteral(host))?.replace(/\.$/, "");
   if (name !== undefined) return getDomain(name) ?? name;
   const [first = ""] = hosts;
-  return isIpv6(first) ? canonicalAddress(first).hostname : first;
+  return readIp(first)?.text ?? first;
 }

@@ -8,6 +8,7 @@ import { Histogram } from "./histogram.ts";
 import type { LoadJudge } from "./judge.ts";
 import { type LoadPacket, REPLY } from "./packet.ts";
 import type { Datagram, DatagramSocket, Peer } from "../net/datagram.ts";
+import { samePeer } from "../net/peer.ts";
 
 /** Datagrams sent at once. */
 const LANE_BATCH = 64;
@@ -256,7 +257,7 @@ export class LoadLane {
   /** The request that waits longest, if the reply comes from who was asked. */
   #oldestFor(peer: Peer): number {
     // Without a nonce of ours in the reply its sender is all there is to go by.
-    if (String(peer) !== String(this.#options.peer)) return REPLY.foreign;
+    if (!samePeer(peer, this.#options.peer)) return REPLY.foreign;
     for (; this.#oldest !== this.#next; this.#advance()) {
       if (this.#state[this.#oldest & this.#mask] === STATE.underWay) {
         return this.#oldest;

@@ -129,25 +129,3 @@ export function formatServerAddress(
 ): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
-
-/**
- * The one spelling of an IPv6 address that the system uses too: replies are matched by their
- * sender's. IPv4 in IPv6's clothes becomes plain IPv4.
- *
- * @param literal An IPv6 address.
- */
-export function canonicalAddress(
-  literal: string,
-): { hostname: string; family: 4 | 6 } {
-  let hostname = literal;
-  try {
-    hostname = new URL(`http://[${literal}]/`).hostname.slice(1, -1);
-  } catch {
-    // With a zone, such as fe80::1%eth0, it is no part of a URL; take it as it is.
-  }
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname);
-  if (mapped === null) return { hostname, family: 6 };
-  const [high = 0, low = 0] = mapped.slice(1).map((word) => parseInt(word, 16));
-  const bytes = [high >> 8, high & 0xff, low >> 8, low & 0xff];
-  return { hostname: bytes.join("."), family: 4 };
-}

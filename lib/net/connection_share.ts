@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseAddress } from "./linux/address.ts";
+import { readIp } from "./ip_address.ts";
 
 /** How many connections there may be. */
 export interface ShareLimits {
@@ -33,14 +33,11 @@ const PREFIX_BYTES = 8;
  * @returns The IPv4 address, also where it stands in IPv6's clothes, or the /64.
  */
 export function holderOf(address: string): string {
-  try {
-    const { bytes } = parseAddress(address);
-    return bytes.length === 4
-      ? bytes.join(".")
-      : `${bytes.subarray(0, PREFIX_BYTES).join(".")}/64`;
-  } catch {
-    return address;
-  }
+  const ip = readIp(address);
+  if (ip === undefined) return address;
+  return ip.family === 4
+    ? ip.text
+    : `${ip.bytes.subarray(0, PREFIX_BYTES).join(".")}/64`;
 }
 
 /** The connections of one port. In its sets, what was not renewed for longest comes first. */

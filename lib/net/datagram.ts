@@ -5,9 +5,39 @@
  * @module
  */
 
-/** Where a datagram came from. Opaque: a backend may keep a raw socket address in it. */
+/**
+ * Where a packet came from, or goes to: the same on every runtime, however that spells
+ * addresses. A backend may keep more in it. Compare `address`, not the text, which has a port
+ * and may have a zone.
+ *
+ * @example
+ * ```ts
+ * import { type Peer, serve, Server } from "@roughly/roughly/server";
+ * import type { ParsedRequest } from "@roughly/roughly/wire";
+ *
+ * class Choosy extends Server {
+ *   override acceptRequest(_request: ParsedRequest, peer?: Peer): boolean {
+ *     // Over IPv4, and where an IPv6 socket has it as ::ffff:192.0.2.7.
+ *     return peer?.address !== "192.0.2.7";
+ *   }
+ * }
+ * await using running = await serve(await Choosy.create(), {
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ * });
+ * ```
+ */
 export interface Peer {
-  /** `127.0.0.1:2002` or `[::1]:2002`. */
+  /**
+   * A literal address in its one spelling: lower case and shortest (RFC 5952), without
+   * brackets and zone. IPv4 in IPv6's clothes is the plain IPv4 address.
+   */
+  readonly address: string;
+  /** The port. */
+  readonly port: number;
+  /** Which link an `fe80::` address is on, by name or number, where the runtime tells it. */
+  readonly zone?: string | undefined;
+  /** `127.0.0.1:2002`, `[::1]:2002` or `[fe80::1%eth0]:2002`. */
   toString(): string;
 }
 

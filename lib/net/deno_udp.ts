@@ -9,20 +9,10 @@ import {
   type Datagram,
   type DatagramOptions,
   type DatagramSocket,
-  formatAddress,
   type Peer,
   RECEIVE_BYTES,
 } from "./datagram.ts";
-
-class DenoPeer implements Peer {
-  readonly address: Deno.NetAddr;
-  constructor(address: Deno.NetAddr) {
-    this.address = address;
-  }
-  toString(): string {
-    return formatAddress(this.address.hostname, this.address.port);
-  }
-}
+import { AddressPeer, peerFrom } from "./peer.ts";
 
 /** Is this backend there? */
 export function hasDenoUdp(): boolean {
@@ -63,7 +53,7 @@ class DenoUdpSocket implements DatagramSocket {
   }
 
   peer(hostname: string, port: number): Peer {
-    return new DenoPeer({ transport: "udp", hostname, port });
+    return peerFrom(hostname, port, this.address);
   }
 
   async receive(): Promise<readonly Datagram[]> {
@@ -85,10 +75,8 @@ class DenoUdpSocket implements DatagramSocket {
   #listen(): void {
     for (const buffer of this.#idle.splice(0)) {
       this.#listener.receive(buffer).then(([bytes, address]) => {
-        this.#ready.push({
-          bytes,
-          peer: new DenoPeer(address as Deno.NetAddr),
-        });
+        const { hostname, port } = address as Deno.NetAddr;
+        this.#ready.push({ bytes, peer: new AddressPeer(hostname, port) });
         this.#arrived.push(buffer);
         this.#wake?.();
       }, () => {
@@ -101,12 +89,11 @@ class DenoUdpSocket implements DatagramSocket {
 
   async send(batch: readonly Datagram[]): Promise<number> {
     const sent = await Promise.all(
-      batch.map(({ bytes, peer }) =>
-        this.#listener.send(bytes, (peer as DenoPeer).address).then(
-          () => 1,
-          () => 0,
-        )
-      ),
+      batch.map(({ bytes, peer }) => {
+        const { hostname, port } = peer as AddressPeer;
+        const address = { transport: "udp", hostname, port } as const;
+        return this.#listener.send(bytes, address).then(() => 1, () => 0);
+      }),
     );
     return sent.reduce<number>((sum, one) => sum + one, 0);
   }

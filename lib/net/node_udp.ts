@@ -9,22 +9,10 @@ import {
   type Datagram,
   type DatagramOptions,
   type DatagramSocket,
-  formatAddress,
   type Peer,
   RECEIVE_BYTES,
 } from "./datagram.ts";
-
-class NodePeer implements Peer {
-  readonly hostname: string;
-  readonly port: number;
-  constructor(hostname: string, port: number) {
-    this.hostname = hostname;
-    this.port = port;
-  }
-  toString(): string {
-    return formatAddress(this.hostname, this.port);
-  }
-}
+import { AddressPeer, peerFrom } from "./peer.ts";
 
 /** Datagrams kept while nobody asks for them; the rest is dropped, as a kernel would. */
 const MAX_QUEUED = 1024;
@@ -85,7 +73,7 @@ class NodeUdpSocket implements DatagramSocket {
           byteOffset,
           Math.min(length, RECEIVE_BYTES),
         ),
-        peer: new NodePeer(address, port),
+        peer: new AddressPeer(address, port),
       });
       this.#wake?.();
     });
@@ -94,7 +82,7 @@ class NodeUdpSocket implements DatagramSocket {
   }
 
   peer(hostname: string, port: number): Peer {
-    return new NodePeer(hostname, port);
+    return peerFrom(hostname, port, this.address);
   }
 
   async receive(): Promise<readonly Datagram[]> {
@@ -107,7 +95,7 @@ class NodeUdpSocket implements DatagramSocket {
 
   async send(batch: readonly Datagram[]): Promise<number> {
     const sent = await Promise.all(batch.map(({ bytes, peer }) => {
-      const { hostname, port } = peer as NodePeer;
+      const { hostname, port } = peer as AddressPeer;
       return new Promise<number>((resolve) => {
         // Whatever is under way when the socket closes is never called back about.
         this.#unsent.add(resolve);

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { canonicalAddress } from "./address.ts";
 import dns from "node:dns/promises";
-import net from "node:net";
 import { NetworkError } from "../wire/errors.ts";
+import { canonicalName, formatIp } from "./ip_address.ts";
+import { readLocalIp } from "./zone.ts";
 
 /** An address to try. */
 export interface Address {
@@ -36,7 +36,7 @@ export const systemLookup: Lookup = async (host) => {
  * Resolves a name to all its addresses, the families alternating so that neither has to
  * wait for the other one's addresses to be given up (RFC 8305, section 4).
  *
- * @param host A name or a literal address, the latter with or without brackets.
+ * @param host A name in any script, or a literal address with or without brackets.
  * @param lookup How to ask for a name.
  * @throws {NetworkError} With code `name` if there is no such name, `denied` without permission.
  */
@@ -45,12 +45,11 @@ export async function resolve(
   lookup: Lookup = systemLookup,
 ): Promise<Address[]> {
   const literal = host.replace(/^\[(.*)\]$/, "$1");
-  const family = net.isIP(literal);
-  if (family === 4) return [{ hostname: literal, family }];
-  if (family === 6) return [canonicalAddress(literal)];
+  const known = readAddress(literal);
+  if (known !== undefined) return [known];
   let found: readonly Address[];
   try {
-    found = await lookup(host);
+    found = await lookup(canonicalName(host));
   } catch (cause) {
     if (isPermissionError(cause)) {
       throw new NetworkError(
@@ -72,10 +71,18 @@ export async function resolve(
       reason: "name",
     });
   }
-  const addresses = found.map((one) =>
-    one.family === 6 ? canonicalAddress(one.hostname) : one
-  );
-  return interleave(addresses).slice(0, MAX_ADDRESSES);
+  const addresses = new Map<string, Address>();
+  for (const one of found) {
+    const address = readAddress(one.hostname) ?? one;
+    addresses.set(address.hostname, address);
+  }
+  return interleave([...addresses.values()]).slice(0, MAX_ADDRESSES);
+}
+
+/** A literal address in its one spelling. */
+function readAddress(literal: string): Address | undefined {
+  const ip = readLocalIp(literal);
+  return ip && { hostname: formatIp(ip), family: ip.family };
 }
 
 /** No such name, which goes without saying, is not the same as nobody to ask. */

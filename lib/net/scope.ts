@@ -5,6 +5,7 @@
  */
 
 import net from "node:net";
+import { readIp } from "./ip_address.ts";
 
 /** From the registries of special-purpose addresses (RFC 6890) what stays at home. */
 const OWN = new net.BlockList();
@@ -27,7 +28,7 @@ for (
  * @param hostname A literal address; anything else is not.
  */
 export function isOwnAddress(hostname: string): boolean {
-  const [address = ""] = hostname.split("%"); // the zone
-  const family = net.isIP(address);
-  return family !== 0 && OWN.check(address, family === 6 ? "ipv6" : "ipv4");
+  const ip = readIp(hostname);
+  return ip !== undefined &&
+    OWN.check(ip.text, ip.family === 6 ? "ipv6" : "ipv4");
 }

@@ -8,7 +8,7 @@
 import net from "node:net";
 import { concat } from "../crypto/bytes.ts";
 import { readUint32 } from "../wire/uint.ts";
-import { FRAME_BYTES, isFramed } from "../wire/frame.ts";
+import { FRAME_BYTES, isFramed, mayBeFramed } from "../wire/frame.ts";
 
 /**
  * Cuts a stream into packets. A stream that is out of step cannot be mended, so after the
@@ -52,16 +52,22 @@ export class PacketReader {
     while (bytes.length >= FRAME_BYTES) {
       const length = readUint32(bytes, 8);
       if (!isFramed(bytes) || length > this.#maxMessageBytes) {
-        this.#broken = true;
-        this.#pending = new Uint8Array(0);
-        return packets;
+        return this.#break(packets);
       }
       const end = FRAME_BYTES + length;
       if (bytes.length < end) break;
       packets.push(bytes.slice(0, end));
       bytes = bytes.subarray(end);
     }
+    // Whoever speaks another protocol may be waiting for us after a few bytes.
+    if (!mayBeFramed(bytes)) return this.#break(packets);
     this.#pending = bytes.slice();
+    return packets;
+  }
+
+  #break(packets: Uint8Array[]): Uint8Array[] {
+    this.#broken = true;
+    this.#pending = new Uint8Array(0);
     return packets;
   }
 }

@@ -7,12 +7,8 @@
 
 import net from "node:net";
 import { ConnectionShare } from "./connection_share.ts";
-import {
-  type Datagram,
-  formatAddress,
-  type PacketSocket,
-  type Peer,
-} from "./datagram.ts";
+import type { Datagram, PacketSocket } from "./datagram.ts";
+import { AddressPeer } from "./peer.ts";
 import { PacketReader } from "./tcp.ts";
 
 /** Limits of a {@linkcode TcpServerSocket}. */
@@ -76,7 +72,7 @@ const SWEEP_MS = 500;
 /** How long peers have to take the last answers once the socket is closed. */
 const LINGER_MS = 250;
 
-class Connection implements Peer {
+class Connection extends AddressPeer {
   readonly reader: PacketReader;
   outstanding = 0;
   ended = false;
@@ -94,14 +90,11 @@ class Connection implements Peer {
   readonly socket: net.Socket;
 
   constructor(socket: net.Socket, maxMessageBytes: number, now: number) {
+    // At once: a socket that is closed does not know any more whose it was.
+    super(socket.remoteAddress ?? "?", socket.remotePort ?? 0);
     this.socket = socket;
     this.reader = new PacketReader(maxMessageBytes);
     this.activeAt = now;
-  }
-
-  toString(): string {
-    const { remoteAddress = "?", remotePort = 0 } = this.socket;
-    return formatAddress(remoteAddress, remotePort);
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { ServerError } from "../wire/errors.ts";
 import type { DatagramOptions, DatagramSocket } from "./datagram.ts";
+import { readIp } from "./ip_address.ts";
 import { hasDenoUdp, openDenoUdp } from "./deno_udp.ts";
 import { linuxUdpProblem, openLinuxUdp } from "./linux/udp.ts";
 import { openNodeUdp } from "./node_udp.ts";
@@ -65,7 +66,7 @@ export async function openServerUdp(
  * @param hostname The literal address to talk to.
  */
 export function localAddress(hostname: string): string {
-  if (hostname.startsWith("127.")) return "127.0.0.1";
-  if (hostname === "::1") return "::1";
-  return hostname.includes(":") ? "::" : "0.0.0.0";
+  const { family, text = hostname } = readIp(hostname) ?? {};
+  if (family === 4) return text.startsWith("127.") ? "127.0.0.1" : "0.0.0.0";
+  return text === "::1" ? "::1" : "::";
 }

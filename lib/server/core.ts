@@ -258,7 +258,8 @@ export class Server {
 
   /**
    * Decides whether a request that could be answered is to be. Override it to refuse some;
-   * a refused one is counted and, as all of them, gets no reply.
+   * a refused one is counted and, as all of them, gets no reply. {@linkcode Peer} has an
+   * example that goes by addresses.
    *
    * @param _request The request as read.
    * @param _peer Who sent it, where that is known.
@@ -270,7 +271,8 @@ export class Server {
 
   /**
    * Rewrites a reply before it is sent. Override it for tests, to see what clients do with
-   * broken ones. A reply longer than its request is not sent, whoever made it.
+   * broken ones. A reply longer than its request is not sent, whoever made it; over TCP it
+   * may have 1024 bytes in any case.
    *
    * @param reply The packet.
    * @param _request The request it answers.

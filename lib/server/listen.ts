@@ -12,6 +12,7 @@ import {
   type PacketSocket,
 } from "../net/datagram.ts";
 import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
+import { addressesToListenOn } from "../net/listen_names.ts";
 import { mayUse } from "../net/permission.ts";
 import {
   ANY,
@@ -174,10 +175,23 @@ async function wanted(
   options: ServeOptions,
 ): Promise<readonly ListenAddress[]> {
   const { hostname = ANY, port = DEFAULT_PORT, open } = options;
-  const asked = mergeWildcards(options.listen ?? [{ hostname, port }]);
+  const given = await named(options.listen ?? [{ hostname, port }]);
+  const asked = mergeWildcards(given);
   const isAny = (one: ListenAddress) => one.hostname === ANY;
   if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
   return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
+}
+
+async function named(
+  listen: readonly ListenAddress[],
+): Promise<ListenAddress[]> {
+  const groups = await Promise.all(
+    listen.map(async ({ hostname, port }) =>
+      (await addressesToListenOn(hostname, hasIpv6))
+        .map((hostname) => ({ hostname, port }))
+    ),
+  );
+  return groups.flat();
 }
 
 async function hasIpv6(): Promise<boolean> {

@@ -111,8 +111,8 @@ export interface ResponderOptions {
 /** What {@linkcode Responder.respond} may be told about a batch. */
 export interface BatchOptions {
   /**
-   * How the packets came. Over TCP a short request is looked at too, and answered if the
-   * reply is no longer; Google's protocol does not exist there.
+   * How the packets came. Over TCP a short request is looked at too, and its reply may have
+   * 1024 bytes whatever it has; Google's protocol does not exist there.
    *
    * @default {"udp"}
    */
@@ -147,6 +147,17 @@ export const ANSWERABLE: readonly number[] = [
 
 /** See `singleBudget`. */
 export const SINGLE_BUDGET = 8;
+
+/**
+ * Never more than was asked with (section 9.7), whoever wrote it: else others could be
+ * flooded through us. A TCP peer has proven that it is where it says by its handshake, so
+ * that nobody else can be sent anything, and short requests cost it no answer there.
+ */
+function longestReply(request: Uint8Array, transport: "udp" | "tcp"): number {
+  return transport === "tcp"
+    ? Math.max(request.length, REQUEST_BYTES)
+    : request.length;
+}
 
 /** Answers batches of requests. */
 export class Responder {
@@ -345,10 +356,10 @@ export class Responder {
       });
       const { rewrite } = options;
       const reply = rewrite ? rewrite(original, request) : original;
-      // Never more than was asked with (section 9.7), whoever wrote it.
+      const most = longestReply(request.packet, options.transport ?? "udp");
       outcomes[index] = reply === undefined
         ? { drop: "refused" }
-        : reply.length > request.packet.length
+        : reply.length > most
         ? { drop: "amplification" }
         : { reply, version };
     });

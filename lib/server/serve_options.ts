@@ -11,7 +11,7 @@ import type { EventSink } from "./event.ts";
 
 /** An address to listen on. */
 export interface ListenAddress {
-  /** Literal address; `::` is all of the machine's, of IPv4 as well. */
+  /** Literal address, or a name for all that it has; `::` is all of the machine's. */
   readonly hostname: string;
   /** Port, 0 for any. */
   readonly port: number;
@@ -20,8 +20,8 @@ export interface ListenAddress {
 /** Options of {@linkcode serve}. */
 export interface ServeOptions {
   /**
-   * Literal address to listen on. By default all of them, IPv6 and IPv4; only IPv4 where
-   * the system has no IPv6.
+   * Address to listen on, or a name, such as `localhost`, for all that it has. By default
+   * all of them, IPv6 and IPv4; only IPv4 where the system has no IPv6.
    *
    * @default {"::"}
    */

@@ -26,6 +26,19 @@ export function isFramed(packet: Uint8Array): boolean {
 }
 
 /**
+ * Can bytes still become a framed packet, whatever follows?
+ *
+ * @param bytes The first ones of a packet, even none.
+ */
+export function mayBeFramed(bytes: Uint8Array): boolean {
+  const start = new Uint8Array(8);
+  writeUint32(start, 0, MAGIC_LOW);
+  writeUint32(start, 4, MAGIC_HIGH);
+  start.set(bytes.subarray(0, 8));
+  return isFramed(start);
+}
+
+/**
  * Puts a frame around a message.
  *
  * @param message An encoded message.

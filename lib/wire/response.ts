@@ -190,8 +190,9 @@ function decodeTop(
 
 /**
  * Finds which version the reply speaks. The place is part of the answer: up to draft 11
- * the version stands on top, unsigned, and later inside SREP. Some servers put both, so
- * the top one counts where it names a version that belongs there.
+ * the version stands on top, unsigned, and later inside SREP. Where both are there, the
+ * signed one counts if it names a version that is signed, since anybody can put another one
+ * on top; if it does not, as with servers that sign VER in 10 and 11 too, the top one does.
  */
 function findDialect(
   top: Message,
@@ -203,15 +204,21 @@ function findDialect(
     return { ok: true, dialect, version: dialect.code };
   }
   const typed = top.has(TAG.TYPE);
+  let refused: Rejected | undefined;
   for (
     const [message, document, echo] of [
-      [top, "response", "top"],
       [srep, "SREP", "srep"],
+      [top, "response", "top"],
     ] as const
   ) {
     if (!message.has(TAG.VER)) continue;
     const bad = checkFields(message, document, [[TAG.VER, 4]]);
-    if (bad) return reject(bad);
+    if (bad) {
+      // On top it hides what the reply is; inside SREP an old version never looks at it.
+      if (echo === "top") return reject(bad);
+      refused = reject(bad);
+      continue;
+    }
     const version = readUint32(valueOf(message, TAG.VER), 0);
     const dialect = dialectFor(version, { typed });
     if (dialect?.versionEcho === echo) {
@@ -219,12 +226,12 @@ function findDialect(
         ? reject({ code: "tag-missing", document: "response", tag: TAG.TYPE })
         : { ok: true, dialect, version };
     }
-    if (echo === "top" && srep.has(TAG.VER)) continue;
-    return dialect === undefined
+    refused ??= dialect === undefined
       ? reject({ code: "version-unknown", version })
       : reject({ code: "version-misplaced", version });
   }
-  return reject({ code: "tag-missing", document: "response", tag: TAG.VER });
+  return refused ??
+    reject({ code: "tag-missing", document: "response", tag: TAG.VER });
 }
 
 /**

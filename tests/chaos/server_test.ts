@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import { type ChaosOptions, ChaosServer } from "../../lib/chaos/server.ts";
 import {
   type Behaviour,
@@ -149,11 +150,12 @@ Deno.test(
       kind: "lie",
       offsetMicros: 60n * SECOND,
       from: 2,
-      only: (_, peer) => `${peer}` === "victim",
+      only: (_, peer) => peer?.address === "victim",
     };
     const server = await chaos({ behaviours: [lie] });
-    const offset = async (number: number, peer: string) => {
+    const offset = async (number: number, name: string) => {
       const request = requestFor("rfc-10049", number);
+      const peer = new AddressPeer(name, 2002);
       const [response] = await server.answer(request, { peer });
       assert(response);
       const verdict = await verifyResponse({

@@ -13,11 +13,18 @@ import {
   type Datagram,
   type DatagramOptions,
   type DatagramSocket,
-  formatAddress,
+  type Peer,
 } from "../../lib/net/datagram.ts";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import type { Address } from "../../lib/net/resolve.ts";
 import { PacketReader } from "../../lib/net/tcp.ts";
 import { bytes } from "../_support/fixtures.ts";
+
+/** The peer that a text of the form `host:port` names. */
+function peerNamed(text: string): Peer {
+  const [, hostname = "", port] = /^\[?(.*?)\]?:(\d+)$/.exec(text) ?? [];
+  return new AddressPeer(hostname, Number(port));
+}
 
 /** A datagram on its way out of a {@linkcode FakeNetwork}. */
 interface Outgoing {
@@ -72,13 +79,12 @@ class FakeSocket implements DatagramSocket {
     this.address = { hostname: options.hostname, port: 50000 };
   }
 
-  peer(hostname: string, port: number): { toString(): string } {
-    const text = formatAddress(hostname, port);
-    return { toString: () => text };
+  peer(hostname: string, port: number): Peer {
+    return new AddressPeer(hostname, port);
   }
 
   arrive(payload: Uint8Array, from: string): void {
-    this.#queue.push({ bytes: payload, peer: { toString: () => from } });
+    this.#queue.push({ bytes: payload, peer: peerNamed(from) });
     this.#wake();
   }
 
@@ -347,6 +353,67 @@ Deno.test(
     assert(network.allClosed);
   },
 );
+
+Deno.test("ask() knows who was asked in whatever spelling the answer has", {
+  permissions: "none",
+}, async () => {
+  const spellings: [host: string, answers: string, from: string][] = [
+    ["::1", "[0:0:0:0:0:0:0:1]:2002", "[::1]:2002"],
+    ["2001:DB8::a", "[2001:db8:0:0::A]:2002", "[2001:db8::a]:2002"],
+    ["::ffff:192.0.2.1", "[::FFFF:c000:201]:2002", "192.0.2.1:2002"],
+    ["192.0.2.1", "[::ffff:192.0.2.1]:2002", "192.0.2.1:2002"],
+    ["fe80::1%07", "[fe80::1%7]:2002", "[fe80::1%7]:2002"],
+    ["FE80::1%eth0", "[fe80::1%eth0]:2002", "[fe80::1%eth0]:2002"],
+    // Deno does not tell the zone.
+    ["fe80::1%eth0", "[fe80::1]:2002", "[fe80::1]:2002"],
+  ];
+  for (const [host, answers, from] of spellings) {
+    const network = new FakeNetwork();
+    network.onSend = ({ reply }) => reply(GOOD, answers);
+    const arrival = await ask(options(network, { host }));
+    assert.equal(arrival?.from, from, host);
+  }
+});
+
+Deno.test("ask() believes nobody else, and tells who it was", {
+  permissions: "none",
+}, async () => {
+  const cases: [hosts: string[], stranger: string, named: string][] = [
+    [["192.0.2.1"], "192.0.2.2:2002", "192.0.2.2:2002"],
+    [["192.0.2.1"], "192.0.2.1:2003", "192.0.2.1:2003"],
+    [["192.0.2.1"], "[2001:db8::1]:2002", "[2001:db8::1]:2002"],
+    [["fe80::1%7"], "[fe80::1%8]:2002", "[fe80::1%8]:2002"],
+    // One that is asked, but through another socket.
+    [
+      ["2001:db8::1", "192.0.2.1"],
+      "[2001:db8::1]:2002",
+      "[2001:db8::1]:2002",
+    ],
+  ];
+  for (const [hosts, stranger, named] of cases) {
+    const network = new FakeNetwork();
+    const strangers: string[] = [];
+    let judged = 0;
+    network.onSend = ({ to, reply }) => {
+      if (to === stranger) return;
+      reply(GOOD, stranger);
+    };
+    const arrival = await ask(options(network, {
+      host: "name",
+      lookup: found(...hosts),
+      timeout: 300,
+      retries: 1,
+      onStranger: (from) => void strangers.push(from),
+      judge: (arrival) => {
+        judged++;
+        return Promise.resolve(arrival);
+      },
+    }));
+    assert.equal(arrival, undefined, stranger);
+    assert.equal(judged, 0);
+    assert.deepEqual(strangers, [named]);
+  }
+});
 
 Deno.test("ask() does not wait for addresses it needs no more", {
   permissions: "none",

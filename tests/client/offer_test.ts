@@ -9,6 +9,7 @@ import {
 import { DIALECTS } from "../../lib/wire/dialect.ts";
 import { VerificationError } from "../../lib/wire/errors.ts";
 import type { Datagram, DatagramSocket } from "../../lib/net/datagram.ts";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import { buildRequest } from "../../lib/wire/request.ts";
 import { bytes, PUBLIC_KEY } from "../_support/fixtures.ts";
 
@@ -28,7 +29,7 @@ function answering(reply?: Uint8Array) {
     return Promise.resolve({
       transport: "udp",
       address: { hostname: "192.0.2.9", port: 1 },
-      peer: (hostname, port) => ({ toString: () => `${hostname}:${port}` }),
+      peer: (hostname, port) => new AddressPeer(hostname, port),
       receive: async () => {
         while (!closed && ready.length === 0) {
           await new Promise<void>((resolve) => wake = resolve);

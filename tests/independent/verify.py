@@ -67,18 +67,28 @@ def _check_offer_is_clear(number: int, offered: list) -> None:
             refuse_unless(not others & set(offered), "offer is ambiguous")
 
 
+def _signed_number(srep: dict):
+    """What SREP's VER says, if it names a version whose place that is."""
+    value = srep.get(b"VER\0", b"")
+    if len(value) == 4 and uint32(value) in versions.SIGNED_NUMBERS:
+        return uint32(value)
+    return None
+
+
 def _find_version(top: dict, srep: dict, offered: list) -> tuple:
-    """The number and what it means. Up to draft 11 it is at the top, later inside SREP."""
-    typed = b"TYPE" in top
-    if b"VER\0" in top:
+    """The number and what it means. Up to draft 11 it is at the top, later inside SREP.
+
+    A signed number that is in its place makes whatever is at the top irrelevant.
+    """
+    number = _signed_number(srep)
+    if number is None:
         number = uint32(field(top, b"VER\0", 4))
-        if number in versions.UNSIGNED:
-            refuse_unless(number in offered, "version was not offered")
-            _check_offer_is_clear(number, offered)
-            return number, versions.UNSIGNED[number]
-    number = uint32(field(srep, b"VER\0", 4))
-    refuse_unless(number in versions.SIGNED_NUMBERS, "unknown version")
+        refuse_unless(number in versions.UNSIGNED, "unknown or misplaced version")
+        refuse_unless(number in offered, "version was not offered")
+        _check_offer_is_clear(number, offered)
+        return number, versions.UNSIGNED[number]
     refuse_unless(number in offered, "version was not offered")
+    typed = b"TYPE" in top
     if number == versions.RFC_NUMBER:
         refuse_unless(typed, "no TYPE")
         return number, versions.RFC_10049

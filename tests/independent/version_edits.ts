@@ -85,6 +85,16 @@ export const VERSION_EDITS: Edits = {
       parts.entries.srep = put(parts.entries.srep, TAG.VERS, list);
     }
   },
+  "another number on top of the signed one": (parts, { dice }) => {
+    const number = dice.pick(NUMBERS);
+    if (dice.chance(0.8)) alsoOffer(parts, number);
+    const { entries } = parts;
+    entries.top = vary(entries.top, TAG.VER, uint32(number), dice);
+    if (!dice.chance(0.3)) return;
+    // And servers of old versions that sign one as well.
+    const signed = uint32(dice.pick(NUMBERS));
+    entries.srep = vary(entries.srep, TAG.VER, signed, dice);
+  },
   "relabel an unsigned version": (parts, { dice }) => {
     if (parts.dialect.versionEcho !== "top") return;
     const target = dice.pick(UNSIGNED);

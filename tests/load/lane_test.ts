@@ -8,13 +8,14 @@ import {
 } from "../../lib/load/lane.ts";
 import { LoadPacket } from "../../lib/load/packet.ts";
 import type { Datagram, DatagramSocket, Peer } from "../../lib/net/datagram.ts";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import { TAG } from "../../lib/wire/tag.ts";
 import { bytes, drop, edit } from "../_support/fixtures.ts";
 
 const none = { permissions: "none" } as const;
 
-const SERVER: Peer = { toString: () => "127.0.0.1:2002" };
-const STRANGER: Peer = { toString: () => "127.0.0.1:6666" };
+const SERVER: Peer = new AddressPeer("127.0.0.1", 2002);
+const STRANGER: Peer = new AddressPeer("127.0.0.1", 6666);
 
 /** A socket whose other end is the test. */
 class FakeSocket implements DatagramSocket {

@@ -4,6 +4,7 @@ import { type LoadOptions, runLoad } from "../../lib/load/run.ts";
 import type { LoadClock } from "../../lib/load/lane.ts";
 import type { LoadMeasurement } from "../../lib/load/report.ts";
 import type { Datagram, DatagramSocket, Peer } from "../../lib/net/datagram.ts";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import type { Responder } from "../../lib/server/responder.ts";
 import { makeResponder, MOMENT, PUBLIC_KEY } from "../_support/fixtures.ts";
 
@@ -52,7 +53,7 @@ class ServedSocket implements DatagramSocket {
   }
 
   peer(hostname: string, port: number): Peer {
-    return { toString: () => `${hostname}:${port}` };
+    return new AddressPeer(hostname, port);
   }
 
   async send(batch: readonly Datagram[]): Promise<number> {

@@ -134,6 +134,28 @@ Deno.test(
 );
 
 Deno.test(
+  "PacketReader breaks at the first byte that no header has",
+  none,
+  () => {
+    const [good] = packets(64) as [Uint8Array];
+    for (let wrong = 0; wrong < 8; wrong++) {
+      const bad = flip(good, 8 * wrong);
+      const cutter = reader();
+      for (let at = 0; at < wrong; at++) {
+        assert.deepEqual(cutter.push(bad.subarray(at, at + 1)), []);
+        assert(!cutter.broken, `byte ${at} of ${wrong}`);
+      }
+      cutter.push(bad.subarray(wrong, wrong + 1));
+      assert(cutter.broken, `byte ${wrong}`);
+      assert(!cutter.partial);
+    }
+    const cutter = reader();
+    assert.deepEqual(cutter.push(concat(good, Uint8Array.of(0x47))), [good]);
+    assert(cutter.broken);
+  },
+);
+
+Deno.test(
   "PacketReader takes the longest message and breaks at a longer one",
   none,
   () => {

@@ -4,7 +4,9 @@ import type {
   Datagram,
   DatagramOptions,
   DatagramSocket,
+  Peer,
 } from "../../lib/net/datagram.ts";
+import { AddressPeer } from "../../lib/net/peer.ts";
 import { openNodeUdp } from "../../lib/net/node_udp.ts";
 import { openUdp } from "../../lib/net/udp.ts";
 import type { PacketCounters } from "../../lib/server/counters.ts";
@@ -121,8 +123,8 @@ class FakeSocket implements DatagramSocket {
   readonly #batches: Datagram[][] = [];
   #wake: () => void = () => {};
 
-  peer(hostname: string, port: number): { toString(): string } {
-    return { toString: () => `${hostname}:${port}` };
+  peer(hostname: string, port: number): Peer {
+    return new AddressPeer(hostname, port);
   }
 
   arrive(...packets: Uint8Array[]): void {

@@ -1266,6 +1266,31 @@ Deno.test(
 );
 
 Deno.test(
+  "verifyResponse() believes the signed version whatever somebody put on top",
+  none,
+  async () => {
+    for (const dialect of ["rfc-10049", "draft-14", "draft-12"] as const) {
+      const { code, type } = DIALECTS[dialect];
+      const request = buildRequest({
+        versions: [code, 0x80000008, 0x8000000b].sort((a, b) => a - b),
+        nonce: bytes(32, 1),
+        typed: type === "required",
+      });
+      for (const top of [0x80000001, 0x80000008, 0x8000000b, 1, 7]) {
+        const exchange = await forge({
+          dialect,
+          request,
+          top: (e) => put(e, TAG.VER, encodeUint32s([top])),
+        });
+        const verdict = await verifyResponse(exchange);
+        assert(verdict.ok, `${dialect}, ${top}`);
+        assert.deepEqual([verdict.dialect, verdict.version], [dialect, code]);
+      }
+    }
+  },
+);
+
+Deno.test(
   "verifyResponse() rejects the old layout for a modern number with version-misplaced",
   none,
   async () => {

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { concat } from "../../lib/crypto/bytes.ts";
 import { encodeUint32s } from "../../lib/wire/uint.ts";
-import { frame, FRAME_BYTES, isFramed, unframe } from "../../lib/wire/frame.ts";
+import {
+  frame,
+  FRAME_BYTES,
+  isFramed,
+  mayBeFramed,
+  unframe,
+} from "../../lib/wire/frame.ts";
 
 const MAGIC = new TextEncoder().encode("ROUGHTIM");
 
@@ -95,5 +101,21 @@ Deno.test({
       const result = unframe(packet);
       if (result.ok) assert.deepEqual(frame(result.message), packet);
     }));
+  },
+});
+
+Deno.test({
+  name:
+    "mayBeFramed() holds for the beginnings of packets and for nothing else",
+  permissions: "none",
+  fn: () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 20 }), (start) => {
+      const begins = start.slice(0, 8).every((byte, i) => byte === MAGIC[i]);
+      assert.equal(mayBeFramed(start), begins);
+    }));
+    const packet = frame(Uint8Array.of(1, 2, 3, 4));
+    for (let length = 0; length <= packet.length; length++) {
+      assert(mayBeFramed(packet.subarray(0, length)));
+    }
   },
 });

@@ -269,29 +269,52 @@ Deno.test(
       [missing.rejection.document, missing.rejection.tag],
       ["response", TAG.VER],
     );
-    // Both: the old one on top counts, for servers of 10 and 11 are seen doing this.
-    const both = edit(
-      draft14.response,
-      (e) => put(e, TAG.VER, encodeUint32s([0x8000000b])),
-    );
-    assert.equal(parsed(both).dialect.id, "draft-11");
-    // Both, with a top one that does not belong there: SREP's counts.
-    for (const top of [1, 0x8000000c, 0, 0x7fffffff]) {
-      const packet = edit(
-        draft14.response,
-        (e) => put(e, TAG.VER, encodeUint32s([top])),
-      );
-      assert.equal(parsed(packet).dialect.id, "draft-14");
+    // Both: the signed one counts where it is in its place, whatever anybody put on top.
+    for (const modern of [draft14, await forge({ dialect: "rfc-10049" })]) {
+      const { dialect, version } = parsed(modern.response);
+      const tops = [
+        ...ALL.map(({ code }) => encodeUint32s([code])),
+        ...[0, 0x7fffffff, 0xffffffff].map((code) => encodeUint32s([code])),
+        new Uint8Array(0),
+        new Uint8Array(8),
+      ];
+      for (const top of tops) {
+        const packet = edit(modern.response, (e) => put(e, TAG.VER, top));
+        const said = parsed(packet);
+        assert.deepEqual([said.dialect.id, said.version], [
+          dialect.id,
+          version,
+        ]);
+      }
     }
-    // A top VER that is no number at all is not passed over.
-    for (const length of [0, 8]) {
-      const packet = edit(
-        draft14.response,
-        (e) => put(e, TAG.VER, new Uint8Array(length)),
-      );
-      const result = parseResponse(packet, { framed: true });
-      assert(!result.ok && result.rejection.code === "length-wrong");
+    // A SREP that names an old version is no such place: servers of 10 and 11 are seen
+    // doing this, and the top one counts as if the other were not there.
+    for (const inside of [0x8000000a, 0x8000000b, 0x80000001, 0, 0x7fffffff]) {
+      const { response } = await forge({
+        dialect: "draft-11",
+        srep: (e) => put(e, TAG.VER, encodeUint32s([inside])),
+      });
+      assert.equal(parsed(response).dialect.id, "draft-11");
+      // On top there must be a number then, and one that belongs there.
+      for (
+        const [top, code] of [
+          [new Uint8Array(0), "length-wrong"],
+          [new Uint8Array(8), "length-wrong"],
+        ] as const
+      ) {
+        const packet = edit(response, (e) => put(e, TAG.VER, top));
+        const result = parseResponse(packet, { framed: true });
+        assert(!result.ok && result.rejection.code === code);
+      }
+      const bare = edit(response, (e) => drop(e, TAG.VER));
+      assert(!parseResponse(bare, { framed: true }).ok);
     }
+    // A signed VER that is no number names nothing.
+    const { response: odd } = await forge({
+      dialect: "draft-11",
+      srep: (e) => put(e, TAG.VER, new Uint8Array(8)),
+    });
+    assert.equal(parsed(odd).dialect.id, "draft-11");
     // A modern SREP without TYPE is 12-13; version 1 must have it (section 5.2.3).
     const untyped = edit(draft14.response, (e) => drop(e, TAG.TYPE));
     assert.equal(parsed(untyped).dialect.id, "draft-12");

@@ -6,6 +6,8 @@
  */
 
 import { formatAddress } from "../datagram.ts";
+import { formatIp, ipOf, readIp } from "../ip_address.ts";
+import { canonicalLiteral } from "../zone.ts";
 
 // <bits/socket.h>
 export const AF_INET = 2;
@@ -39,32 +41,11 @@ export interface ParsedAddress {
  * @throws {TypeError} If it is a name, or nonsense.
  */
 export function parseAddress(hostname: string): ParsedAddress {
-  const [literal = "", zone = ""] = hostname.split("%");
-  const isIpv6 = literal.includes(":");
-  let canonical = "";
-  try {
-    const url = new URL(`http://${isIpv6 ? `[${literal}]` : literal}/`);
-    canonical = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  } catch {
-    // As below.
-  }
-  const isIpv4 = !isIpv6 && canonical === literal && /^[\d.]+$/.test(literal);
-  if (isIpv4 && zone === "") {
-    return { bytes: Uint8Array.from(literal.split("."), Number), zone };
-  }
-  if (!isIpv6 || canonical === "") {
+  const ip = readIp(hostname);
+  if (ip === undefined) {
     throw new TypeError(`"${hostname}" is not a literal address`);
   }
-  const [head = [], tail = []] = canonical.split("::").map((half) =>
-    half.split(":").filter((word) => word !== "").map((word) =>
-      parseInt(word, 16)
-    )
-  );
-  const zeros = new Array<number>(8 - head.length - tail.length).fill(0);
-  const words = [...head, ...zeros, ...tail];
-  const bytes = Uint8Array.from(words.flatMap((word) => [word >> 8, word]));
-  const isMapped = MAPPED.every((byte, i) => byte === bytes[i]);
-  return { bytes: isMapped ? bytes.subarray(MAPPED.length) : bytes, zone };
+  return { bytes: ip.bytes, zone: ip.zone ?? "" };
 }
 
 /**
@@ -103,7 +84,7 @@ export function encodeSockaddr(
   return bytes;
 }
 
-/** Reads a socket address; IPv4 in IPv6's clothes becomes plain IPv4. */
+/** Reads a socket address, into its one spelling. */
 export function decodeSockaddr(
   bytes: Uint8Array,
 ): { hostname: string; port: number } {
@@ -114,15 +95,9 @@ export function decodeSockaddr(
     return { hostname: address.join("."), port };
   }
   const address = bytes.subarray(IN6_ADDRESS, IN6_ADDRESS + 16);
-  if (MAPPED.every((byte, i) => byte === address[i])) {
-    return { hostname: address.subarray(MAPPED.length).join("."), port };
-  }
-  const words = Array.from(
-    { length: 8 },
-    (_, i) => view.getUint16(IN6_ADDRESS + 2 * i).toString(16),
-  );
-  const { hostname } = new URL(`http://[${words.join(":")}]/`);
-  return { hostname: hostname.slice(1, -1), port };
+  const scope = view.getUint32(IN6_SCOPE, true);
+  const ip = ipOf(address, scope === 0 ? undefined : String(scope));
+  return { hostname: canonicalLiteral(formatIp(ip)), port };
 }
 
 /** Writes a socket address as people do. */

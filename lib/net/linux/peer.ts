@@ -5,9 +5,10 @@
  */
 
 import type { Peer } from "../datagram.ts";
+import { AddressPeer } from "../peer.ts";
 import {
   AF_INET,
-  formatSockaddr,
+  decodeSockaddr,
   SOCKADDR_IN6_BYTES,
   SOCKADDR_IN_BYTES,
 } from "./address.ts";
@@ -44,6 +45,7 @@ const PLACE_WORDS = 4;
 export class LinuxPeer implements Peer {
   readonly #records: Uint8Array;
   readonly #index: number;
+  #text: AddressPeer | undefined;
 
   /**
    * Keeps records as they are.
@@ -62,8 +64,29 @@ export class LinuxPeer implements Peer {
     return this.#records.subarray(from, from + RECORD_BYTES);
   }
 
+  #read(): AddressPeer {
+    if (this.#text === undefined) {
+      const name = this.record.subarray(0, SOCKADDR_IN6_BYTES);
+      const { hostname, port } = decodeSockaddr(name);
+      this.#text = new AddressPeer(hostname, port);
+    }
+    return this.#text;
+  }
+
+  get address(): string {
+    return this.#read().address;
+  }
+
+  get port(): number {
+    return this.#read().port;
+  }
+
+  get zone(): string | undefined {
+    return this.#read().zone;
+  }
+
   toString(): string {
-    return formatSockaddr(this.record.subarray(0, SOCKADDR_IN6_BYTES));
+    return String(this.#read());
   }
 }
 
