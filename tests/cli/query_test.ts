@@ -565,7 +565,14 @@ Deno.test("query --name -v says which entries are of no use", async () => {
 
 Deno.test("query -v shows each attempt, offer and drop, and an error says whose answer it is about", async () => {
   await using server = await target();
-  const words = ["query", server.at, STRANGER, "--offer=0x80000008", ...QUICK];
+  const words = [
+    "query",
+    server.at,
+    STRANGER,
+    "--offer=0x80000008",
+    "--transport=udp",
+    ...QUICK,
+  ];
   const { code, out, err } = await run("-v", ...words);
   assert.equal(code, 4);
   assert.deepEqual(out, []);
