@@ -245,7 +245,6 @@ class Asking<T> {
   async #udp(addresses: readonly Address[], port: number): Promise<void> {
     const sockets = new Map<number, DatagramSocket>();
     const peers: { socket: DatagramSocket; peer: Peer }[] = [];
-    const asked = this.#asked;
     const names: string[] = [];
     for (const { hostname, family } of addresses) {
       try {
@@ -270,7 +269,7 @@ class Asking<T> {
         // Only the first round races; later ones find out nothing by waiting.
         if (n === 0 && i > 0) await this.#sleep(RACE_MS);
         if (signal.aborted) return;
-        asked.add(String(peer));
+        this.#asked.add(String(peer));
         this.#attempt(request);
         this.#sent("udp", String(peer), n);
         taken += await socket.send([{ bytes: request, peer }]);
@@ -371,6 +370,7 @@ class Asking<T> {
         kind: "close",
         transport: "tcp",
         address: from,
+        broken: connection.broken,
       });
       // Hung up without an answer that satisfies: there may be another address.
     }

@@ -65,6 +65,8 @@ function wordsFor(outcome: Tried["outcome"]): string {
       return "brought nothing";
     case "closed":
       return "was closed by the other end without an answer";
+    case "nonsense":
+      return "speaks another protocol";
     case "rejected":
       return "brought an answer that was refused";
     default:

@@ -49,6 +49,8 @@ export type TraceEvent =
     readonly kind: "close";
     readonly transport: "tcp";
     readonly address: string;
+    /** Was it ended on this side, since what came is no Roughtime? */
+    readonly broken: boolean;
   }
   /** Something came in and counts for nothing: nobody asked its sender, or it is refused. */
   | {
@@ -76,8 +78,13 @@ export interface Tried {
   readonly transport: Transport;
   /** Where, as `host:port`. */
   readonly address: string;
-  /** Nothing came; it hung up; what came was refused; or why there was no way to it. */
-  readonly outcome: "silent" | "closed" | "rejected" | FailureReason;
+  /** Nothing came; it hung up; it speaks something else; what came was refused; or why there was no way to it. */
+  readonly outcome:
+    | "silent"
+    | "closed"
+    | "nonsense"
+    | "rejected"
+    | FailureReason;
 }
 
 /** Follows the steps and keeps what was tried. */
@@ -110,7 +117,7 @@ export class Trail {
         this.#note(event, event.reason);
         break;
       case "close":
-        this.#note(event, "closed");
+        this.#note(event, event.broken ? "nonsense" : "closed");
         break;
       case "drop":
         if (event.why !== "stranger") this.#note(event, "rejected");

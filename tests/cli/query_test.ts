@@ -620,3 +620,28 @@ Deno.test("query says that only TCP brought an answer", async () => {
   proxy.close();
   await relay;
 });
+
+Deno.test("query says that something else than Roughtime listens there", async () => {
+  const web = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = web.addr as Deno.NetAddr;
+  const serving = (async () => {
+    for await (const peer of web) {
+      await peer.read(new Uint8Array(2048));
+      await peer.write(
+        new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"),
+      );
+      await peer.read(new Uint8Array(1)).catch(() => {});
+      peer.close();
+    }
+  })();
+  const words = ["query", `127.0.0.1:${port}`, STRANGER, "--transport=tcp"];
+  const { err } = await fails(
+    3,
+    `no answer from 127.0.0.1 port ${port} within 0.3 s: TCP speaks another protocol (127.0.0.1:${port})`,
+    ...words,
+    ...QUICK,
+  );
+  assert.match(err[1] ?? "", /check the port/);
+  web.close();
+  await serving;
+});

@@ -39,6 +39,7 @@ Deno.test(
     const outcomes = {
       "silent": /brought nothing/,
       "closed": /closed by the other end/,
+      "nonsense": /another protocol/,
       "rejected": /refused/,
       "no-route": /no route/,
       "denied": /not permitted/,

@@ -55,7 +55,12 @@ Deno.test("Trail keeps of each way what says most", none, () => {
 Deno.test("Trail passes every step on", none, () => {
   const seen: TraceEvent[] = [];
   const { follow, ...trail } = new Trail((event) => void seen.push(event));
-  const close = { kind: "close", transport: "tcp", address } as const;
+  const close = {
+    kind: "close",
+    transport: "tcp",
+    address,
+    broken: false,
+  } as const;
   const connect = { kind: "connect", transport: "tcp", address } as const;
   const lookup = { kind: "lookup", host: "a", addresses: [] } as const;
   const all = [

@@ -86,6 +86,10 @@ export function hintFor(error: unknown): string | undefined {
   if (error instanceof NetworkError && isClockReason(error.reason)) {
     return "if the local clock may be wrong, use the bundled list or --list FILE: neither needs a certificate";
   }
+  if (
+    error instanceof NoAnswerError &&
+    error.tried.some(({ outcome }) => outcome === "nonsense")
+  ) return "check the port: something else than Roughtime listens there";
   if (error instanceof NoAnswerError && nothingListens(error)) {
     return "nothing takes TCP there either: check the address and the port, or a firewall on the way drops both";
   }

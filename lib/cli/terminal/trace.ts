@@ -48,7 +48,9 @@ export function describeStep(event: TraceEvent): string {
     case "fail":
       return `${where}: failed: ${findCause(event.error).text}`;
     case "close":
-      return `${where}: the other end closed it without an answer`;
+      return event.broken
+        ? `${where}: closed: what came is another protocol`
+        : `${where}: the other end closed it without an answer`;
     case "drop":
       return `${where}: dropped ${event.bytes} bytes: ${
         event.why === "stranger"

@@ -26,7 +26,11 @@ Deno.test("every step is a line", none, () => {
       "TCP a:1: failed: odd",
     ],
     [
-      { kind: "close", ...AT },
+      { kind: "close", ...AT, broken: true },
+      "TCP a:1: closed: what came is another protocol",
+    ],
+    [
+      { kind: "close", ...AT, broken: false },
       "TCP a:1: the other end closed it without an answer",
     ],
     [
