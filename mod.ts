@@ -37,6 +37,8 @@ export {
   type UnverifiedResult,
   veryDangerouslySendRequestAndDoNotVerify,
 } from "./lib/client/send_request.ts";
+export { NoAnswerError } from "./lib/client/no_answer.ts";
+export type { TraceEvent, TraceSink, Tried } from "./lib/client/trace.ts";
 export type { VerifyEquation } from "./lib/crypto/ed25519.ts";
 export {
   type ContextKind,

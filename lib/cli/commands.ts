@@ -189,7 +189,7 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     .addOption(versionsOption("--offer", "try these versions only"))
     .addOption(transportOption())
     .action(async (words: string[], options: ProbeOptions) =>
-      done(await probe(words, options, output))
+      done(await probe(words, { ...options, ...program.opts() }, output))
     );
 }
 

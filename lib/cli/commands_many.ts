@@ -87,7 +87,7 @@ export function addEcosystem(
       ),
     3,
   ).action(async (list: string | undefined, options: ManyOptions) =>
-    done(await ecosystemState(list, options, output))
+    done(await ecosystemState(list, { ...options, ...program.opts() }, output))
   );
   const malfeasance = asking(
     group.command("malfeasance")
@@ -123,7 +123,7 @@ export function addEcosystem(
       .option("--json", "print one line of JSON"),
     3,
   ).action(async (options: MalfeasanceOptions) =>
-    done(await ecosystemMalfeasance(options, output))
+    done(await ecosystemMalfeasance({ ...options, ...program.opts() }, output))
   );
   const lint = group.command("lint")
     .description("say what is wrong with a server list")
@@ -230,7 +230,7 @@ export function addClock(
         .conflicts("json"),
     )
     .action(async (options: CheckOptions) =>
-      done(await clockCheck(options, output))
+      done(await clockCheck({ ...options, ...program.opts() }, output))
     );
   const wait = common(group.command("wait"))
     .description("wait until the local clock is right, as at boot")
@@ -239,14 +239,14 @@ export function addClock(
     )
     .addOption(seconds("--max-wait", "give up after this, 0 for never", 0))
     .action(async (options: WaitOptions) =>
-      done(await clockWait(options, output))
+      done(await clockWait({ ...options, ...program.opts() }, output))
     );
   const set = common(group.command("set"))
     .description("step the local clock, if it is off and a majority agrees")
     .addOption(seconds("--threshold", "leave it if it is off by no more", 1))
     .option("--dry-run", "only say what would be done")
     .action(async (options: SetOptions) =>
-      done(await clockSet(options, output))
+      done(await clockSet({ ...options, ...program.opts() }, output))
     );
   return {
     group,

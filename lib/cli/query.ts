@@ -16,6 +16,8 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import { formatTime } from "../wire/timestamp.ts";
 import type { Transport } from "../net/transport.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
+import { describeTried } from "../client/no_answer.ts";
+import { showTrace } from "./terminal/trace.ts";
 import { EXIT, UsageError } from "./terminal/exit_code.ts";
 import { loadList, pickServer } from "./ecosystem/list_source.ts";
 import {
@@ -72,6 +74,7 @@ export async function query(
     return await send(
       asked,
       options,
+      output,
       (request) => queryUnverified({ ...request, publicKey }, options, output),
     );
   }
@@ -81,17 +84,23 @@ export async function query(
       "add the server's long-term public key as the last word",
     );
   }
-  const { endpoint, result } = await send(asked, options, async (request) => {
-    const { host, port, transport } = request;
-    output.progress(`asking ${printable(host)} port ${port} ...`);
-    try {
-      const result = await sendRequest({ ...request, publicKey });
-      return { endpoint: { host, port, transport }, result };
-    } finally {
-      output.progress("");
-    }
-  });
+  const { endpoint, result } = await send(
+    asked,
+    options,
+    output,
+    async (request) => {
+      const { host, port, transport } = request;
+      output.progress(`asking ${printable(host)} port ${port} ...`);
+      try {
+        const result = await sendRequest({ ...request, publicKey });
+        return { endpoint: { host, port, transport }, result };
+      } finally {
+        output.progress("");
+      }
+    },
+  );
   const localMicros = localClock(result.receivedAt);
+  warnOfSilence(result, output);
   if (options.json) {
     const name = asked.listed?.name;
     printResult(output, { ...endpoint, name }, result, localMicros);
@@ -107,20 +116,41 @@ export async function query(
 async function send<T>(
   { listed, host, port }: Asked,
   { transport, ...options }: QueryOptions,
+  output: Output,
   ask: (request: RequestOptions) => Promise<T>,
 ): Promise<T> {
   const timeout = options.timeout * 1000;
   const wanted = options.offer && toOffer(options.offer);
+  const onTrace = showTrace(output, options.verbose);
   if (listed === undefined) {
     const offer = wanted && { ...wanted, fallback: false };
-    return await ask({ host, port, transport, timeout, ...offer });
+    return await ask({ host, port, transport, timeout, onTrace, ...offer });
   }
   const how = { transport, timeoutMs: timeout, versions: wanted?.versions };
   return await reach(listed, how, (attempt) => {
     const fallback = wanted === undefined;
-    const asking = ask({ ...toRequest(attempt), ...wanted, fallback });
+    const asking = ask({
+      ...toRequest(attempt),
+      ...wanted,
+      fallback,
+      onTrace: onTrace && ((event) => onTrace(event, listed)),
+    });
     return tellingAll(asking, attempt.address, timeout);
   });
+}
+
+/** A way that is blocked goes unnoticed where there is another, which takes longer. */
+function warnOfSilence(
+  { transport, tried }: QueryResult,
+  output: Output,
+): void {
+  const udp = tried.filter((one) => one.transport === "udp");
+  if (transport !== "tcp" || udp.length === 0) return;
+  output.err(
+    `roughly: warning: only TCP brought an answer: ${
+      printable(describeTried(udp))
+    }; UDP may be blocked on the way`,
+  );
 }
 
 function toRequest({ address, transport, versions, ...more }: Attempt) {
@@ -223,6 +253,7 @@ function printResult(
     port,
     address: result.address,
     transport: result.transport,
+    tried: result.tried.length === 0 ? undefined : result.tried,
     version: formatVersion(result.version),
     dialect: result.dialect,
     midpoint: jsonTime(result.midpointMicros),

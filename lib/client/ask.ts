@@ -8,69 +8,22 @@
  */
 
 import type { Transport } from "../net/transport.ts";
+import { MAX_TIMER_MS, pause, untilAborted } from "./until_aborted.ts";
+import type { AskOptions, Attempt } from "./question.ts";
 import { isFramed } from "../wire/frame.ts";
-import type { DatagramOptions, DatagramSocket, Peer } from "../net/datagram.ts";
+import {
+  type DatagramSocket,
+  formatAddress,
+  type Peer,
+} from "../net/datagram.ts";
+import { findCause } from "../net/cause.ts";
 import { AddressPeer, samePeer } from "../net/peer.ts";
-import { type Address, type Lookup, resolve } from "../net/resolve.ts";
+import { type Address, resolve } from "../net/resolve.ts";
 import { connectTcp, type TcpConnection } from "../net/tcp.ts";
 import { localAddress, openUdp } from "../net/udp.ts";
 import { unreachable } from "../net/unreachable.ts";
 
-/** A request that is out, and when it first went out. */
-export interface Attempt {
-  /** The packet. */
-  readonly request: Uint8Array;
-  /** `performance.now()` just before its first byte left. */
-  readonly sentAt: number;
-  /** `Date.now()` then. */
-  readonly sentWallAt: number;
-}
-
-/** A packet that came in from an address that was asked. */
-export interface Arrival {
-  /** The packet; the judge may keep it. */
-  readonly response: Uint8Array;
-  /** `performance.now()` just after it came in. */
-  readonly receivedAt: number;
-  /** `Date.now()` then. */
-  readonly receivedWallAt: number;
-  /** Who sent it, as `host:port`. */
-  readonly from: string;
-  /** How it came. */
-  readonly transport: Transport;
-  /** Requests it may answer, newest first. */
-  readonly attempts: readonly Attempt[];
-}
-
-/** What {@linkcode ask} needs. */
-export interface AskOptions<T> {
-  /** Name or literal address. */
-  readonly host: string;
-  /** Port, for UDP and TCP alike. */
-  readonly port: number;
-  /** How to reach it; `auto` is UDP, with TCP beside it when that stays silent. */
-  readonly transport: "auto" | Transport;
-  /** Milliseconds until it is given up. */
-  readonly timeout: number;
-  /** How often a request is sent by UDP at most. */
-  readonly retries: number;
-  /** Ends it early. */
-  readonly signal?: AbortSignal | undefined;
-  /** How many different requests there are. */
-  readonly offers: number;
-  /** Gives the nth request: always the same packet for the same n. */
-  readonly request: (n: number) => Uint8Array;
-  /** Looks at what came in: a value ends the asking, `undefined` lets it go on. */
-  readonly judge: (arrival: Arrival) => Promise<T | undefined>;
-  /** Told who sent something without having been asked; it is not looked at. */
-  readonly onStranger?: ((from: string) => void) | undefined;
-  /** Resolves names. */
-  readonly lookup?: Lookup | undefined;
-  /** Opens UDP sockets. */
-  readonly open?:
-    | ((options: DatagramOptions) => Promise<DatagramSocket>)
-    | undefined;
-}
+export type { Arrival, AskOptions, Attempt } from "./question.ts";
 
 /** Back-off between requests (RFC 10049, section 5): 1 s, then 1.5 times as long each time. */
 const FIRST_INTERVAL_MS = 1000;
@@ -91,9 +44,6 @@ const RECEIVE_BATCH = 8;
 
 /** Packets that may wait for the judge; only a stream can bring so many. */
 const MAX_WAITING = 256;
-
-/** Beyond this a timer of the runtime fires at once. */
-const MAX_TIMER_MS = 0x7fffffff;
 
 /** The wait after the nth request, counted from 0. */
 export function retryInterval(n: number): number {
@@ -124,6 +74,10 @@ export async function ask<T>(options: AskOptions<T>): Promise<T | undefined> {
       controller.signal,
     );
     if (addresses) {
+      const names = addresses.map(({ hostname }) => hostname);
+      if (!names.includes(host)) {
+        options.onTrace?.({ kind: "lookup", host, addresses: names });
+      }
       await asking.run(addresses, port);
       signal?.throwIfAborted();
       if (!asking.done && asking.failures.length > 0 && !asking.reached) {
@@ -138,17 +92,6 @@ export async function ask<T>(options: AskOptions<T>): Promise<T | undefined> {
     signal?.removeEventListener("abort", outer);
     await asking.settled();
   }
-}
-
-function untilAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    promise.then(resolve, reject);
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
 }
 
 /** A socket, and who was asked through it. */
@@ -174,6 +117,11 @@ class Asking<T> {
   readonly #readers: Promise<void>[] = [];
   #judging: Promise<void> = Promise.resolve();
   #waiting = 0;
+  /** Addresses that UDP has been sent to, and those of them that refuse it. */
+  readonly #asked = new Set<string>();
+  readonly #refused = new Set<string>();
+  /** Aborted when UDP is out of the question. */
+  readonly #hopeless = new AbortController();
 
   constructor(options: AskOptions<T>, signal: AbortSignal) {
     this.#options = options;
@@ -184,11 +132,10 @@ class Asking<T> {
   async run(addresses: readonly Address[], port: number): Promise<void> {
     const { transport, timeout } = this.#options;
     const ways: Promise<void>[] = [];
-    const hopeless = new AbortController(); // aborted when UDP is out of the question
     if (transport !== "tcp") {
       ways.push(
         this.#udp(addresses, port).then(() => {
-          if (!this.reached) hopeless.abort();
+          if (!this.reached) this.#hopeless.abort();
         }),
       );
     }
@@ -197,14 +144,48 @@ class Asking<T> {
         ? 0
         : Math.min(TCP_AFTER_MS, timeout / 2);
       ways.push(
-        this.#sleep(delay, hopeless.signal).then(() =>
+        this.#sleep(delay, this.#hopeless.signal).then(() =>
           this.#tcp(addresses, port)
         ),
       );
     }
     await Promise.all(ways);
     // Everything is sent: what remains is to listen until the time is up.
-    if (this.reached) await this.#sleep(this.#options.timeout);
+    if (this.reached) await this.#sleep(timeout, this.#hopeless.signal);
+    // What came before the refusal may still satisfy.
+    await this.#judging;
+  }
+
+  /** Takes note of an address to which there is no way. */
+  #fail(transport: Transport, address: string, error: unknown): void {
+    this.failures.push(error);
+    const { reason } = findCause(error);
+    this.#options.onTrace?.({
+      kind: "fail",
+      transport,
+      address,
+      reason,
+      error,
+    });
+  }
+
+  /**
+   * An ICMP message says that nobody listens. It proves nothing, so TCP is still asked; but
+   * where every address refuses there is nothing to wait for.
+   */
+  #refuse(from: string | undefined, peers: readonly string[]): void {
+    const [only] = peers;
+    const address = from ?? (peers.length === 1 ? only : undefined);
+    if (this.done || address === undefined || !this.#asked.has(address)) return;
+    if (this.#refused.has(address)) return;
+    this.#refused.add(address);
+    const error = Object.assign(new Error("connection refused"), {
+      code: "ECONNREFUSED",
+    });
+    this.#fail("udp", address, error);
+    if (!peers.every((peer) => this.#refused.has(peer))) return;
+    this.reached = false;
+    this.#hopeless.abort();
   }
 
   /** Waits until nothing of this run is under way any more. */
@@ -216,19 +197,7 @@ class Asking<T> {
 
   /** Waits; ends early when the run stops or the extra signal aborts. */
   #sleep(ms: number, early?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const { signal } = this.#stop;
-      if (signal.aborted || early?.aborted || ms <= 0) return resolve();
-      const finish = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", finish);
-        early?.removeEventListener("abort", finish);
-        resolve();
-      };
-      const timer = setTimeout(finish, Math.min(ms, MAX_TIMER_MS));
-      signal.addEventListener("abort", finish, { once: true });
-      early?.addEventListener("abort", finish, { once: true });
-    });
+    return pause(ms, early ? [this.#stop.signal, early] : [this.#stop.signal]);
   }
 
   #attempt(request: Uint8Array): void {
@@ -268,13 +237,17 @@ class Asking<T> {
   async #udp(addresses: readonly Address[], port: number): Promise<void> {
     const sockets = new Map<number, AskingSocket>();
     const peers: (AskingSocket & { peer: Peer })[] = [];
+    const names: string[] = [];
     for (const { hostname, family } of addresses) {
       try {
-        const opened = sockets.get(family) ?? await this.#open(hostname);
+        const opened = sockets.get(family) ??
+          await this.#open(hostname, names);
         sockets.set(family, opened);
-        peers.push({ ...opened, peer: opened.socket.peer(hostname, port) });
+        const peer = opened.socket.peer(hostname, port);
+        peers.push({ ...opened, peer });
+        names.push(String(peer));
       } catch (error) {
-        this.failures.push(error);
+        this.#fail("udp", formatAddress(hostname, port), error);
       }
     }
     const close = () => sockets.forEach(({ socket }) => socket.close());
@@ -291,8 +264,10 @@ class Asking<T> {
         if (signal.aborted) return;
         asked.add(peer);
         this.#attempt(request);
+        this.#sent("udp", String(peer), n);
         taken += await socket.send([{ bytes: request, peer }]);
       }
+      if (this.#hopeless.signal.aborted) return;
       if (taken > 0) this.reached = true;
       else if (n === 0) {
         this.failures.push(new Error("the system would not send"));
@@ -300,17 +275,34 @@ class Asking<T> {
       }
       if (n + 1 === this.#options.retries) return;
       const spent = performance.now() - started;
-      await this.#sleep(Math.max(1, retryInterval(n) - spent));
-      if (signal.aborted) return;
+      const pause = Math.max(1, retryInterval(n) - spent);
+      await this.#sleep(pause, this.#hopeless.signal);
+      if (signal.aborted || this.#hopeless.signal.aborted) return;
     }
   }
 
-  async #open(hostname: string): Promise<AskingSocket> {
+  #sent(transport: Transport, address: string, n: number): void {
+    const { offers, request, versions, onTrace } = this.#options;
+    onTrace?.({
+      kind: "send",
+      transport,
+      address,
+      versions: versions?.(n % offers) ?? [],
+      bytes: request(n % offers).length,
+      retry: n,
+    });
+  }
+
+  async #open(
+    hostname: string,
+    names: readonly string[],
+  ): Promise<AskingSocket> {
     const asked = new Set<Peer>();
     const socket = await (this.#options.open ?? openUdp)({
       hostname: localAddress(hostname),
       port: 0,
       maxBatch: RECEIVE_BATCH,
+      onRefused: (from) => this.#refuse(from, names),
     });
     this.#readers.push((async () => {
       while (true) {
@@ -321,7 +313,15 @@ class Asking<T> {
           // Only whoever was asked may answer, and where it was asked.
           if ([...asked].some((one) => samePeer(one, peer))) {
             this.#arrived(bytes.slice(), from, "udp");
-          } else this.#options.onStranger?.(from);
+          } else {
+            this.#options.onTrace?.({
+              kind: "drop",
+              transport: "udp",
+              address: from,
+              bytes: bytes.length,
+              why: "stranger",
+            });
+          }
         }
         // Nothing more is taken until this is judged: a flood then waits, and is lost, in
         // the kernel's buffer rather than in our memory.
@@ -348,20 +348,31 @@ class Asking<T> {
         );
       } catch (error) {
         if (this.#stop.signal.aborted) return; // out of time, which is no fault of theirs
-        this.failures.push(error);
+        this.#fail("tcp", from, error);
         continue;
       } finally {
         clearTimeout(timer);
       }
       this.reached = true;
-      await this.#talk(connection);
+      this.#options.onTrace?.({
+        kind: "connect",
+        transport: "tcp",
+        address: from,
+      });
+      await this.#talk(connection, from);
       if (this.#stop.signal.aborted) return;
+      this.#options.onTrace?.({
+        kind: "close",
+        transport: "tcp",
+        address: from,
+        broken: connection.broken,
+      });
       // Hung up without an answer that satisfies: there may be another address.
     }
   }
 
   /** Sends each framed offer in turn until the other end closes or the run stops. */
-  async #talk(connection: TcpConnection): Promise<void> {
+  async #talk(connection: TcpConnection, to: string): Promise<void> {
     let open = true;
     const closed = new AbortController();
     connection.closed.then(() => {
@@ -372,6 +383,7 @@ class Asking<T> {
       const request = this.#options.request(n);
       if (!isFramed(request)) continue; // Google's protocol is UDP only
       this.#attempt(request);
+      this.#sent("tcp", to, n);
       connection.send(request);
       await this.#sleep(retryInterval(n), closed.signal);
       if (this.#stop.signal.aborted) break;

@@ -9,16 +9,17 @@ import type { Transport } from "../net/transport.ts";
 import type { Delegation } from "../wire/certificate.ts";
 import { KEY_BYTES } from "../crypto/ed25519.ts";
 import { type DialectId, MAX_OFFERED, OFFERS } from "../wire/dialect.ts";
-import { type Exchange, VerificationError, WireError } from "../wire/errors.ts";
+import { type Exchange, WireError } from "../wire/errors.ts";
 import { isFramed } from "../wire/frame.ts";
 import { parseKey } from "../wire/key_text.ts";
 import type { DatagramOptions, DatagramSocket } from "../net/datagram.ts";
 import type { Lookup } from "../net/resolve.ts";
-import { type Rejection, REJECTION_CODES } from "../wire/rejection.ts";
 import { buildRequest, nonceSizeOf } from "../wire/request.ts";
 import { type ParsedResponse, parseResponse } from "../wire/response.ts";
+import { NoAnswerError } from "./no_answer.ts";
+import { Refusals, tellAnswer, tellDrop } from "./refusals.ts";
+import { type TraceSink, Trail, type Tried } from "./trace.ts";
 import { answeredBy, roundTripMicros } from "./round_trip.ts";
-import { Strangers, timedOut } from "./strangers.ts";
 import {
   type Verdict,
   type Verified,
@@ -77,6 +78,8 @@ export interface RequestOptions {
    * @default {1024}
    */
   readonly size?: number | undefined;
+  /** Told each step, for those who want to see why it takes long or fails; must not throw. */
+  readonly onTrace?: TraceSink | undefined;
   /** Resolves names, for those who do not want the system to. */
   readonly lookup?: Lookup | undefined;
   /** Opens UDP sockets, for tests and other backends. */
@@ -138,6 +141,11 @@ export interface QueryResult {
   readonly address: string;
   /** How. */
   readonly transport: Transport;
+  /**
+   * What was tried in vain before: where TCP answered and UDP is in here, UDP may be blocked
+   * on the way.
+   */
+  readonly tried: readonly Tried[];
 }
 
 /** An answer nobody has checked. */
@@ -178,7 +186,7 @@ export interface UnverifiedResult {
  * @param options Whom to ask, and the key that must answer.
  * @returns The verified answer.
  * @throws {VerificationError} If answers came but none could be verified.
- * @throws {DOMException} Named `TimeoutError` if nothing came in time.
+ * @throws {NoAnswerError} Named `TimeoutError`, if nothing came in time.
  * @throws {NetworkError} If there is no such host, or no way to it.
  * @throws {WireError} If the key, the offer or the nonce is unusable.
  * @throws The signal's reason if it aborts.
@@ -188,21 +196,25 @@ export async function sendRequest(
 ): Promise<QueryResult> {
   const publicKey = keyBytes(options.publicKey);
   const refused = new Refusals();
+  const trail = new Trail(options.onTrace);
   const judge = async (arrival: Arrival): Promise<QueryResult | undefined> => {
     const { response } = arrival;
     for (const { request } of arrival.attempts) {
       const exchange = { request, response, publicKey };
       const verdict: Verdict = await verifyResponse(exchange);
-      if (verdict.ok) return toResult(verdict, exchange, arrival);
-      refused.add(verdict.rejection, exchange);
+      if (verdict.ok) {
+        const result = toResult(verdict, exchange, arrival);
+        tellAnswer(trail, arrival, result);
+        return { ...result, tried: trail.tried };
+      }
+      refused.add(verdict.rejection, exchange, arrival);
+      tellDrop(trail, arrival, verdict.rejection);
     }
     return undefined;
   };
-  const strangers = new Strangers();
-  const { add: onStranger } = strangers;
-  const answer = await ask({ ...plan(options, publicKey), judge, onStranger });
+  const answer = await ask({ ...plan(options, publicKey, trail), judge });
   if (answer !== undefined) return answer;
-  throw refused.closest ?? timedOut(options, strangers);
+  throw refused.closest ?? timedOut(options, trail);
 }
 
 /**
@@ -212,7 +224,7 @@ export async function sendRequest(
  * @param options Whom to ask.
  * @returns The first reply that can be parsed.
  * @throws {VerificationError} If replies came but none could be parsed.
- * @throws {DOMException} Named `TimeoutError` if nothing came in time.
+ * @throws {NoAnswerError} Named `TimeoutError`, if nothing came in time.
  * @throws {NetworkError} If there is no such host, or no way to it.
  */
 export async function veryDangerouslySendRequestAndDoNotVerify(
@@ -224,53 +236,40 @@ export async function veryDangerouslySendRequestAndDoNotVerify(
     ? undefined
     : keyBytes(options.publicKey);
   const refused = new Refusals();
+  const trail = new Trail(options.onTrace);
   const judge = (arrival: Arrival): Promise<UnverifiedResult | undefined> => {
     const { response, from, transport } = arrival;
     for (const { request } of arrival.attempts) {
       const parsed = parseResponse(response, { framed: isFramed(request) });
       if (parsed.ok) {
+        const rttMicros = roundTripMicros(arrival, () => true);
+        tellAnswer(trail, arrival, { ...parsed.response, rttMicros });
         return Promise.resolve({
           unverified: parsed.response,
           request,
           response,
-          rttMicros: roundTripMicros(arrival, () => true),
+          rttMicros,
           address: from,
           transport,
         });
       }
       const publicKey = key ?? new Uint8Array(KEY_BYTES);
-      refused.add(parsed.rejection, { request, response, publicKey });
+      const exchange = { request, response, publicKey };
+      refused.add(parsed.rejection, exchange, arrival);
+      tellDrop(trail, arrival, parsed.rejection);
     }
     return Promise.resolve(undefined);
   };
-  const strangers = new Strangers();
-  const { add: onStranger } = strangers;
-  const answer = await ask({ ...plan(options, key), judge, onStranger });
+  const answer = await ask({ ...plan(options, key, trail), judge });
   if (answer !== undefined) return answer;
-  throw refused.closest ?? timedOut(options, strangers);
+  throw refused.closest ?? timedOut(options, trail);
 }
 
-/**
- * What was not believed. Of several requests that a reply may be meant for, and of several
- * replies, the one that came furthest through the checks says most about what is wrong.
- */
-class Refusals {
-  #closest: { rejection: Rejection; exchange: Exchange } | undefined;
-
-  add(rejection: Rejection, exchange: Exchange): void {
-    const known = this.#closest &&
-      REJECTION_CODES.indexOf(this.#closest.rejection.code);
-    if (
-      known === undefined || REJECTION_CODES.indexOf(rejection.code) >= known
-    ) {
-      this.#closest = { rejection, exchange };
-    }
-  }
-
-  get closest(): VerificationError | undefined {
-    return this.#closest &&
-      new VerificationError(this.#closest.rejection, this.#closest.exchange);
-  }
+function timedOut(
+  { host, port, timeout = 5000 }: RequestOptions,
+  trail: Trail,
+): NoAnswerError {
+  return new NoAnswerError(host, port, timeout, trail.tried, trail.strangers);
 }
 
 function keyBytes(key: Uint8Array | string): Uint8Array {
@@ -286,6 +285,7 @@ function keyBytes(key: Uint8Array | string): Uint8Array {
 function plan(
   options: RequestOptions,
   publicKey: Uint8Array | undefined,
+  { follow: onTrace }: Trail,
 ): Omit<AskOptions<never>, "judge"> {
   const { versions, nonce, fallback = true, timeout = 5000 } = options;
   const { port, typed, size, retries = Infinity } = options;
@@ -327,9 +327,11 @@ function plan(
   // The same offer goes out as the same packet: a late answer to an early copy still counts.
   const [first, ...others] = usable as [readonly number[]];
   const packets = [build(first)];
+  const offered = [first];
   for (const offer of others) {
     try {
       packets.push(build(offer));
+      offered.push(offer);
     } catch (error) {
       // A fallback that does not fit the size asked for is no fallback.
       if (!(error instanceof WireError)) throw error;
@@ -351,6 +353,8 @@ function plan(
     signal,
     offers: packets.length,
     request: (n) => packets[n] as Uint8Array,
+    versions: (n) => offered[n] as readonly number[],
+    onTrace,
     lookup,
     open,
   };
@@ -360,7 +364,7 @@ function toResult(
   verdict: Verified,
   exchange: Exchange,
   arrival: Arrival,
-): QueryResult {
+): Omit<QueryResult, "tried"> {
   const { midpointMicros, radiusMicros, version, versions, dialect } = verdict;
   const { delegation } = verdict;
   const { receivedAt, from, transport } = arrival;

@@ -7,6 +7,7 @@
 
 import { chainNonce } from "../verify/chain.ts";
 import { type QueryResult, sendRequest } from "../client/send_request.ts";
+import type { TraceEvent } from "../client/trace.ts";
 import type { Transport } from "../net/transport.ts";
 import type { DatagramOptions, DatagramSocket } from "../net/datagram.ts";
 import type { Lookup } from "../net/resolve.ts";
@@ -68,6 +69,10 @@ export interface AskListedOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asks one server; for tests and other ways to reach them. */
   readonly ask?: AskServer | undefined;
+  /** Told each step of asking a server, and which; must not throw. */
+  readonly onTrace?:
+    | ((event: TraceEvent, server: ListedServer) => void)
+    | undefined;
   /** Resolves names, for those who do not want the system to. */
   readonly lookup?: Lookup | undefined;
   /** Opens UDP sockets, for tests and other backends. */
@@ -102,7 +107,7 @@ export async function askListed(
   previousReply?: Uint8Array,
 ): Promise<ChainedAnswer> {
   const { timeout = TIMEOUT_MS, transport = "auto", signal } = options;
-  const ask = options.ask ?? askOver(options);
+  const ask = options.ask ?? askOver(options, server);
   const remembered = memoryFor(options.ask ?? options.open ?? options.lookup)
     .of(server);
   return await reach(
@@ -145,11 +150,20 @@ function offeredIn(
 }
 
 function askOver(
-  { lookup, open, timeout = TIMEOUT_MS }: AskListedOptions,
+  { lookup, open, timeout = TIMEOUT_MS, onTrace: tell }: AskListedOptions,
+  server: ListedServer,
 ): AskServer {
+  const onTrace = tell && ((event: TraceEvent) => tell(event, server));
   return ({ address, ...question }) => {
     const { host, port } = address;
-    const asking = sendRequest({ ...question, host, port, lookup, open });
+    const asking = sendRequest({
+      ...question,
+      host,
+      port,
+      lookup,
+      open,
+      onTrace,
+    });
     return tellingAll(asking, address, timeout);
   };
 }

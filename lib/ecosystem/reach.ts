@@ -12,6 +12,7 @@ import {
   dialectFor,
   GOOGLE_VERSION,
 } from "../wire/dialect.ts";
+import { NoAnswerError } from "../client/no_answer.ts";
 import { NetworkError, VerificationError } from "../wire/errors.ts";
 import { nonceSizeOf } from "../wire/request.ts";
 import type { ServerAddress } from "../net/address.ts";
@@ -121,6 +122,10 @@ export async function tellingAll<T>(
   try {
     return await asking;
   } catch (error) {
+    if (error instanceof NoAnswerError) {
+      const { tried, strangers } = error;
+      throw new NoAnswerError(host, port, timeoutMs, tried, strangers);
+    }
     const isTimeout = error instanceof DOMException &&
       error.name === "TimeoutError";
     throw isTimeout

@@ -117,6 +117,15 @@ export function findCause(error: unknown): Cause {
   return { reason: "other", text: textOf(all[0]) };
 }
 
+/**
+ * Puts a reason into words.
+ *
+ * @param reason Of {@linkcode findCause}.
+ */
+export function describeReason(reason: FailureReason): string {
+  return reason === "other" ? "the system would not" : WORDS[reason];
+}
+
 /** Does a reason follow from a clock that is wrong? */
 export function isClockReason(reason: FailureReason | undefined): boolean {
   return reason === "certificate-expired" ||

@@ -103,6 +103,12 @@ export interface DatagramOptions {
   readonly port: number;
   /** The most datagrams that `receive()` gives at once. */
   readonly maxBatch: number;
+  /**
+   * Told where the system says that nobody listens there (ICMP), as `host:port`, or
+   * `undefined` where the system does not say which of the destinations it was. Not every
+   * system and backend tells; anybody who guesses the port can forge it.
+   */
+  readonly onRefused?: ((from: string | undefined) => void) | undefined;
 }
 
 /** Largest datagram that is accepted. */

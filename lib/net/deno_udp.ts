@@ -12,7 +12,14 @@ import {
   type Peer,
   RECEIVE_BYTES,
 } from "./datagram.ts";
+import { findCause } from "./cause.ts";
+import { type RefusalWatch, watchRefusals } from "./linux/refusal.ts";
 import { AddressPeer, peerFrom } from "./peer.ts";
+
+function isRefusal(error: unknown): boolean {
+  const { reason } = findCause(error);
+  return reason === "refused" || reason === "reset";
+}
 
 /** Is this backend there? */
 export function hasDenoUdp(): boolean {
@@ -24,8 +31,11 @@ export function hasDenoUdp(): boolean {
 export function openDenoUdp(options: DatagramOptions): DatagramSocket {
   const { hostname, port, maxBatch } = options;
   const listener = Deno.listenDatagram({ transport: "udp", hostname, port });
-  return new DenoUdpSocket(listener, maxBatch);
+  return new DenoUdpSocket(listener, maxBatch, options.onRefused);
 }
+
+/** An ICMP message takes a round trip: after a datagram it is looked for so often. */
+const LOOK_MS = [1, 5, 20, 50, 100, 200, 400] as const;
 
 /**
  * Keeps as many receives under way as a batch is long, each with a buffer of its own. All
@@ -42,11 +52,20 @@ class DenoUdpSocket implements DatagramSocket {
   #wake: (() => void) | undefined;
   #stopped = false;
   #closed = false;
+  readonly #onRefused: DatagramOptions["onRefused"];
+  readonly #refusals: RefusalWatch | undefined;
+  #looking: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(listener: Deno.DatagramConn, maxBatch: number) {
+  constructor(
+    listener: Deno.DatagramConn,
+    maxBatch: number,
+    onRefused: DatagramOptions["onRefused"],
+  ) {
     this.#listener = listener;
     const { hostname, port } = listener.addr as Deno.NetAddr;
     this.address = { hostname, port };
+    this.#onRefused = onRefused;
+    if (onRefused) this.#refusals = watchRefusals(hostname, port);
     for (let i = 0; i < maxBatch; i++) {
       this.#idle.push(new Uint8Array(RECEIVE_BYTES));
     }
@@ -79,15 +98,40 @@ class DenoUdpSocket implements DatagramSocket {
         this.#ready.push({ bytes, peer: new AddressPeer(hostname, port) });
         this.#arrived.push(buffer);
         this.#wake?.();
-      }, () => {
+      }, (error) => {
         // An ICMP error about an earlier reply surfaces here on some systems: carry on.
-        if (!this.#closed) this.#idle.push(buffer);
+        if (!this.#closed) {
+          this.#idle.push(buffer);
+          if (isRefusal(error) && !this.#look()) this.#onRefused?.(undefined);
+        }
         this.#wake?.();
       });
     }
   }
 
+  /**
+   * Tells what the kernel knows by now.
+   *
+   * @returns Does it say whom a refusal comes from?
+   */
+  #look(): boolean {
+    this.#refusals?.take().forEach((from) => this.#onRefused?.(from));
+    return this.#refusals !== undefined;
+  }
+
+  #lookLater([first, ...later]: readonly number[]): void {
+    clearTimeout(this.#looking);
+    if (first === undefined || this.#closed) return;
+    this.#looking = setTimeout(() => {
+      this.#look();
+      this.#lookLater(later);
+    }, first);
+  }
+
   async send(batch: readonly Datagram[]): Promise<number> {
+    // What is known and untold would make the next call fail in place of the one it is about.
+    this.#look();
+    if (this.#refusals) this.#lookLater(LOOK_MS);
     const sent = await Promise.all(
       batch.map(({ bytes, peer }) => {
         const { hostname, port } = peer as AddressPeer;
@@ -106,6 +150,8 @@ class DenoUdpSocket implements DatagramSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#looking);
+    this.#refusals?.close();
     this.#listener.close();
     this.#wake?.();
   }

@@ -5,6 +5,7 @@
  */
 
 import dgram from "node:dgram";
+import { findCause } from "./cause.ts";
 import {
   type Datagram,
   type DatagramOptions,
@@ -21,7 +22,7 @@ const MAX_QUEUED = 1024;
 export async function openNodeUdp(
   options: DatagramOptions,
 ): Promise<DatagramSocket> {
-  const { hostname, port, maxBatch } = options;
+  const { hostname, port } = options;
   await askPermission(hostname);
   const socket = dgram.createSocket({
     type: hostname.includes(":") ? "udp6" : "udp4",
@@ -34,7 +35,7 @@ export async function openNodeUdp(
       resolve();
     });
   });
-  return new NodeUdpSocket(socket, maxBatch);
+  return new NodeUdpSocket(socket, options);
 }
 
 /** Deno's `node:dgram` throws a refusal where nobody can catch it, so it is asked for before. */
@@ -59,7 +60,10 @@ class NodeUdpSocket implements DatagramSocket {
   #stopped = false;
   #closed = false;
 
-  constructor(socket: dgram.Socket, maxBatch: number) {
+  constructor(
+    socket: dgram.Socket,
+    { maxBatch, onRefused }: DatagramOptions,
+  ) {
     this.#socket = socket;
     this.#maxBatch = maxBatch;
     const { address, port } = socket.address();
@@ -78,7 +82,10 @@ class NodeUdpSocket implements DatagramSocket {
       this.#wake?.();
     });
     // Errors are about single datagrams, such as an ICMP message; the socket goes on.
-    socket.on("error", () => {});
+    socket.on("error", (error) => {
+      const { reason } = findCause(error);
+      if (reason === "refused" || reason === "reset") onRefused?.(undefined);
+    });
   }
 
   peer(hostname: string, port: number): Peer {

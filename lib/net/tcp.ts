@@ -83,6 +83,8 @@ export interface TcpConnection {
   close(): void;
   /** Settles when the other end is gone or talks nonsense. */
   readonly closed: Promise<void>;
+  /** Did it talk nonsense, as a server of another protocol does? */
+  readonly broken: boolean;
 }
 
 /**
@@ -116,6 +118,9 @@ export function connectTcp(
         send: (packet) => void socket.write(packet),
         close: () => socket.destroy(),
         closed,
+        get broken() {
+          return reader.broken;
+        },
       }));
     socket.on("data", (chunk) => {
       for (const packet of reader.push(chunk)) onPacket(packet);

@@ -24,17 +24,28 @@ export class VerificationError extends Error {
   readonly rejection: Rejection;
   /** The bytes, for a closer look. */
   readonly exchange: Exchange;
+  /** Which address it came from, as `host:port`, where that is known. */
+  readonly server: string | undefined;
+  /** Over what it came, where that is known. */
+  readonly step: FailureStep | undefined;
 
   /**
    * Wraps a rejection.
    *
    * @param rejection Why the answer is not believed.
    * @param exchange The bytes in question.
+   * @param context Where it came from.
    */
-  constructor(rejection: Rejection, exchange: Exchange) {
+  constructor(
+    rejection: Rejection,
+    exchange: Exchange,
+    { server, step }: Pick<FailureContext, "server" | "step"> = {},
+  ) {
     super(`Cannot trust response: ${explain(rejection)}`);
     this.rejection = rejection;
     this.exchange = exchange;
+    this.server = server;
+    this.step = step;
   }
 }
 

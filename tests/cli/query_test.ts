@@ -282,7 +282,7 @@ Deno.test("query ends with 3 when nothing answers", async () => {
   await using server = silence();
   const { out } = await fails(
     3,
-    `no answer from 127.0.0.1 port ${server.port} within 0.3 s`,
+    `no answer from 127.0.0.1 port ${server.port} within 0.3 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
     "query",
     server.at,
     STRANGER,
@@ -303,7 +303,13 @@ Deno.test("query ends with 3 when nothing answers", async () => {
     ok: false,
     error: {
       code: "timeout",
-      message: `No answer from 127.0.0.1 port ${server.port} within 0.3 s`,
+      message:
+        `No answer from 127.0.0.1 port ${server.port} within 0.3 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
+      server: server.at,
+      tried: [
+        { transport: "udp", address: server.at, outcome: "silent" },
+        { transport: "tcp", address: server.at, outcome: "refused" },
+      ],
     },
   });
   assert.match(err[0] ?? "", /^roughly: error: no answer /);
@@ -539,7 +545,103 @@ Deno.test("query --name -v says which entries are of no use", async () => {
   await Deno.writeTextFile(file, JSON.stringify({ servers }));
   const words = ["query", "--name=loop", "--list", file];
   assert.deepEqual((await run(...words)).err, []);
-  assert.deepEqual((await run("-v", ...words)).err, [
+  const [warning, ...steps] = (await run("-v", ...words)).err;
+  assert.equal(
+    warning,
     "roughly: warning: other is not used: its type of key is not known here",
+  );
+  assert.match(
+    steps[0] ?? "",
+    /^roughly: trace: Loopback-1: UDP .* sent 1024 bytes/,
+  );
+  assert.match(steps[1] ?? "", /: answered in version 0x8000000c after /);
+  assert.equal(steps.length, 2);
+  await fails(
+    2,
+    "cannot ask other, though the list has it: its type of key is not known here",
+    ...["query", "--name=other", "--list", file],
+  );
+});
+
+Deno.test("query -v shows each attempt, offer and drop, and an error says whose answer it is about", async () => {
+  await using server = await target();
+  const words = [
+    "query",
+    server.at,
+    STRANGER,
+    "--offer=0x80000008",
+    "--transport=udp",
+    ...QUICK,
+  ];
+  const { code, out, err } = await run("-v", ...words);
+  assert.equal(code, 4);
+  assert.deepEqual(out, []);
+  const at = `roughly: trace: UDP ${server.at}: `;
+  const [sent, dropped, error] = err;
+  assert.equal(sent, `${at}sent 1024 bytes offering 0x80000008`);
+  assert(dropped?.startsWith(`${at}dropped `), dropped);
+  assert.match(dropped ?? "", / bytes: certificate-signature: ./);
+  assert(error?.endsWith(` (from ${server.at} over UDP)`), error);
+  const quiet = await run(...words, "--json");
+  assert.equal(quiet.err.length, 1);
+  const { error: data } = json(quiet.out[0]);
+  assert.equal(data.rejection.code, "certificate-signature");
+  assert.equal(data.server, server.at);
+  assert.equal(data.step, "udp");
+});
+
+Deno.test("query says that only TCP brought an answer", async () => {
+  await using server = await target();
+  await using mute = silence();
+  // One name, a UDP port that is a black hole and a TCP port that answers.
+  const proxy = Deno.listen({ hostname: "127.0.0.1", port: mute.port });
+  const relay = (async () => {
+    for await (const peer of proxy) {
+      const there = await Deno.connect({ port: server.port });
+      await Promise.allSettled([
+        peer.readable.pipeTo(there.writable),
+        there.readable.pipeTo(peer.writable),
+      ]);
+    }
+  })();
+  const words = ["query", mute.at, server.key, "--timeout=1"];
+  const { code, out, err } = await run("-v", ...words);
+  assert.equal(code, 0, err.join("\n"));
+  assert.match(out.at(-1) ?? "", /over TCP/);
+  assert.equal(
+    err.at(-1),
+    `roughly: warning: only TCP brought an answer: UDP brought nothing (${mute.at}); UDP may be blocked on the way`,
+  );
+  assert(err.some((line) => line.endsWith(`TCP ${mute.at}: connected`)));
+  const machine = json((await run(...words, "--json")).out[0]);
+  assert.deepEqual(machine.tried, [
+    { transport: "udp", address: mute.at, outcome: "silent" },
   ]);
+  proxy.close();
+  await relay;
+});
+
+Deno.test("query says that something else than Roughtime listens there", async () => {
+  const web = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = web.addr as Deno.NetAddr;
+  const serving = (async () => {
+    for await (const peer of web) {
+      await peer.read(new Uint8Array(2048));
+      await peer.write(
+        new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"),
+      );
+      await peer.read(new Uint8Array(1)).catch(() => {});
+      peer.close();
+    }
+  })();
+  const words = ["query", `127.0.0.1:${port}`, STRANGER, "--transport=tcp"];
+  const { err } = await fails(
+    3,
+    `no answer from 127.0.0.1 port ${port} within 0.3 s: TCP speaks another protocol (127.0.0.1:${port})`,
+    ...words,
+    ...QUICK,
+  );
+  assert.match(err[1] ?? "", /check the port/);
+  web.close();
+  await serving;
 });

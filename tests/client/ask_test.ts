@@ -9,11 +9,11 @@ import {
 } from "../../lib/client/ask.ts";
 import { NetworkError } from "../../lib/wire/errors.ts";
 import { frame } from "../../lib/wire/frame.ts";
-import {
-  type Datagram,
-  type DatagramOptions,
-  type DatagramSocket,
-  type Peer,
+import type {
+  Datagram,
+  DatagramOptions,
+  DatagramSocket,
+  Peer,
 } from "../../lib/net/datagram.ts";
 import { AddressPeer } from "../../lib/net/peer.ts";
 import type { Address } from "../../lib/net/resolve.ts";
@@ -403,7 +403,9 @@ Deno.test("ask() believes nobody else, and tells who it was", {
       lookup: found(...hosts),
       timeout: 300,
       retries: 1,
-      onStranger: (from) => void strangers.push(from),
+      onTrace: (event) => {
+        if (event.kind === "drop") strangers.push(event.address);
+      },
       judge: (arrival) => {
         judged++;
         return Promise.resolve(arrival);
@@ -1020,4 +1022,145 @@ Deno.test("ask() makes no further offer over TCP once it has its answer", async 
   }));
   assert(arrival);
   assert.deepEqual(asked, [0]);
+});
+
+/** A network that says of these destinations that nobody listens there. */
+function refusing(...closed: string[]): FakeNetwork {
+  const network = new FakeNetwork();
+  network.onSend = ({ to }) => {
+    const all = closed.length === 0 || closed.includes(to);
+    if (all) network.opened.at(-1)?.onRefused?.(to);
+  };
+  return network;
+}
+
+Deno.test("ask() ends at once where the system says that nobody listens", {
+  permissions: "none",
+}, async () => {
+  const network = refusing();
+  await assert.rejects(
+    ask(options(network, { timeout: 3_600_000 })),
+    (error) => {
+      assert(error instanceof NetworkError);
+      assert.equal(error.code, "unreachable");
+      assert.equal(error.reason, "refused");
+      assert.equal(error.server, "192.0.2.1:2002");
+      assert.equal(
+        error.message,
+        "Cannot reach 192.0.2.1:2002: connection refused",
+      );
+      return true;
+    },
+  );
+  assert.equal(network.sent.length, 1);
+  assert(network.allClosed);
+});
+
+Deno.test("ask() goes on while one of several addresses has not refused", {
+  permissions: "none",
+}, async () => {
+  const network = refusing("192.0.2.1:2002");
+  const told = network.onSend;
+  network.onSend = (datagram) => {
+    told(datagram);
+    if (datagram.to === "192.0.2.2:2002") datagram.reply(GOOD);
+  };
+  const lookup = found("192.0.2.1", "192.0.2.2");
+  const arrival = await ask(options(network, { host: "a.example", lookup }));
+  assert.equal(arrival?.from, "192.0.2.2:2002");
+});
+
+Deno.test("ask() heeds no refusal by an address that it has not asked", {
+  permissions: "none",
+}, async () => {
+  const network = new FakeNetwork();
+  network.onSend = ({ reply }) => {
+    const { onRefused } = network.opened[0] as DatagramOptions;
+    onRefused?.("192.0.2.9:2002");
+    onRefused?.("192.0.2.1:2003");
+    reply(GOOD);
+  };
+  assert(await ask(options(network)));
+});
+
+Deno.test("ask() takes a nameless refusal for that of the only address", {
+  permissions: "none",
+}, async () => {
+  const network = new FakeNetwork();
+  network.onSend = () => network.opened[0]?.onRefused?.(undefined);
+  await assert.rejects(ask(options(network, { timeout: 3_600_000 })), {
+    reason: "refused",
+  });
+});
+
+Deno.test("ask() believes an answer that came before the refusal", {
+  permissions: "none",
+}, async () => {
+  const network = new FakeNetwork();
+  network.onSend = ({ to, reply }) => {
+    reply(GOOD);
+    // The answer is with the judge by then.
+    queueMicrotask(() =>
+      queueMicrotask(() => network.opened[0]?.onRefused?.(to))
+    );
+  };
+  assert(await ask(options(network)));
+});
+
+Deno.test("ask() goes to TCP at once where UDP is refused", async () => {
+  const listener = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(frame(GOOD)));
+  });
+  await new Promise<void>((resolve) =>
+    listener.listen(0, "127.0.0.1", () => resolve())
+  );
+  const { port } = listener.address() as AddressInfo;
+  const network = refusing();
+  const framed = frame(new Uint8Array(52));
+  const seen: string[] = [];
+  const arrival = await ask(options(network, {
+    host: "127.0.0.1",
+    port,
+    transport: "auto",
+    timeout: 3_600_000, // half of which would be waited for else
+    request: () => framed,
+    judge: (arrival) => Promise.resolve(arrival),
+    onTrace: ({ kind }) => void seen.push(kind),
+  }));
+  assert.equal(arrival?.transport, "tcp");
+  assert.deepEqual(seen, ["send", "fail", "connect", "send"]);
+  await new Promise((resolve) => listener.close(resolve));
+});
+
+Deno.test("ask() tells each step, and what it drops", {
+  permissions: "none",
+}, async () => {
+  const network = new FakeNetwork();
+  network.onSend = ({ reply, number }) => {
+    reply(BAD, "192.0.2.9:2002");
+    if (number === 1) reply(GOOD);
+  };
+  const seen: unknown[] = [];
+  await ask(options(network, {
+    host: "a.example",
+    lookup: found("192.0.2.1"),
+    versions: () => [7],
+    onTrace: (event) => void seen.push(event),
+  }));
+  const udp = { transport: "udp", address: "192.0.2.1:2002" };
+  const drop = {
+    kind: "drop",
+    transport: "udp",
+    address: "192.0.2.9:2002",
+    bytes: BAD.length,
+    why: "stranger",
+  };
+  assert.deepEqual(seen, [
+    { kind: "lookup", host: "a.example", addresses: ["192.0.2.1"] },
+    { kind: "send", ...udp, versions: [7], bytes: 64, retry: 0 },
+    drop,
+    { kind: "send", ...udp, versions: [7], bytes: 64, retry: 1 },
+    drop,
+  ]);
 });

@@ -10,6 +10,7 @@ import type { Transport } from "../../net/transport.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { loadList, whyUnusable } from "./list_source.ts";
 import { showProgress } from "./consensus.ts";
+import { showTrace } from "../terminal/trace.ts";
 import type { Output } from "../terminal/output.ts";
 
 /** Options as commander gives them. */
@@ -20,6 +21,8 @@ export interface ManyOptions {
   readonly transport: "auto" | Transport;
   readonly count?: number;
   readonly json?: boolean;
+  /** Was more talk asked for? */
+  readonly verbose?: boolean | undefined;
 }
 
 /** The servers that a command is to ask. */
@@ -46,5 +49,6 @@ export function surveyOptions(
     transport: options.transport,
     minVoters: options.minServers,
     onProgress: showProgress(output),
+    onTrace: showTrace(output, options.verbose),
   };
 }

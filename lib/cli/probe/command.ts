@@ -15,6 +15,8 @@ import { type Lookup, systemLookup } from "../../net/resolve.ts";
 import { explain } from "../../wire/rejection.ts";
 import { formatTime } from "../../wire/timestamp.ts";
 import { type NamedVersion, parseTarget, type Target } from "../arguments.ts";
+import type { TraceEvent } from "../../client/trace.ts";
+import { showTrace } from "../terminal/trace.ts";
 import { classify, EXIT, UsageError } from "../terminal/exit_code.ts";
 import { toErrorObject } from "../terminal/failure.ts";
 import {
@@ -33,6 +35,8 @@ export interface ProbeOptions {
   readonly timeout: number;
   readonly offer?: readonly NamedVersion[];
   readonly transport: "auto" | Transport;
+  /** Was more talk asked for? */
+  readonly verbose?: boolean | undefined;
 }
 
 /** A version to ask for, in one of its dialects. */
@@ -53,7 +57,7 @@ export async function probe(
   );
   let findings: Finding[];
   try {
-    findings = explainSilence(await askAll(questions, target, options));
+    findings = explainSilence(await askAll(questions, target, options, output));
   } finally {
     output.progress("");
   }
@@ -87,11 +91,14 @@ async function askAll(
   questions: readonly Question[],
   target: Target,
   options: ProbeOptions,
+  output: Output,
 ): Promise<Finding[]> {
   let addresses: ReturnType<Lookup> | undefined;
   const lookup: Lookup = (host) => addresses ??= systemLookup(host);
   const hindered = new AbortController();
-  const context = { target, options, lookup, signal: hindered.signal };
+  const { signal } = hindered;
+  const onTrace = showTrace(output, options.verbose);
+  const context = { target, options, lookup, signal, onTrace };
   const asked = questions.map((question) =>
     ask(question, context).catch((error) => {
       hindered.abort(error);
@@ -108,11 +115,12 @@ interface Context {
   readonly options: ProbeOptions;
   readonly lookup: Lookup;
   readonly signal: AbortSignal;
+  readonly onTrace: ReturnType<typeof showTrace>;
 }
 
 async function ask(
   { version, dialect }: Question,
-  { target, options, lookup, signal }: Context,
+  { target, options, lookup, signal, onTrace }: Context,
 ): Promise<Finding> {
   const { host, port, publicKey } = target;
   const request = {
@@ -125,6 +133,9 @@ async function ask(
     fallback: false,
     lookup,
     signal,
+    // All are asked at once, so each line says which of them it is about.
+    onTrace: onTrace &&
+      ((event: TraceEvent) => onTrace(event, { name: dialect.title })),
   };
   const question = { version, dialect };
   try {

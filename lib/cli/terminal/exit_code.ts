@@ -11,6 +11,7 @@ import {
   VerificationError,
   WireError,
 } from "../../wire/errors.ts";
+import { NoAnswerError } from "../../client/no_answer.ts";
 import { isClockReason } from "../../net/cause.ts";
 import { isPermissionError } from "../../net/resolve.ts";
 
@@ -85,9 +86,25 @@ export function hintFor(error: unknown): string | undefined {
   if (error instanceof NetworkError && isClockReason(error.reason)) {
     return "if the local clock may be wrong, use the bundled list or --list FILE: neither needs a certificate";
   }
+  if (
+    error instanceof NoAnswerError &&
+    error.tried.some(({ outcome }) => outcome === "nonsense")
+  ) return "check the port: something else than Roughtime listens there";
+  if (error instanceof NoAnswerError && nothingListens(error)) {
+    return "nothing takes TCP there either: check the address and the port, or a firewall on the way drops both";
+  }
   return isTimeout(error)
     ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
     : undefined;
+}
+
+/** Only silence over UDP, and TCP in vain? Then it is not the key that is wrong. */
+function nothingListens({ tried }: NoAnswerError): boolean {
+  const tcp = tried.filter(({ transport }) => transport === "tcp");
+  return tcp.length > 0 &&
+    tcp.every(({ outcome }) =>
+      !["silent", "closed", "rejected"].includes(outcome)
+    );
 }
 
 function isTimeout(error: unknown): boolean {

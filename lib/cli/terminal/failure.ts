@@ -10,6 +10,8 @@ import {
   NetworkError,
   VerificationError,
 } from "../../wire/errors.ts";
+import { NoAnswerError } from "../../client/no_answer.ts";
+import type { Tried } from "../../client/trace.ts";
 import { classify, EXIT, hintFor } from "./exit_code.ts";
 import { type Output, printable, printJson } from "./output.ts";
 
@@ -35,6 +37,8 @@ export interface ErrorObject {
   readonly step?: FailureStep;
   /** Why it failed, as data. */
   readonly reason?: FailureReason;
+  /** What was tried in vain, where nothing came. */
+  readonly tried?: readonly Tried[];
 }
 
 /** Puts an error into the form it has in JSON. */
@@ -46,10 +50,18 @@ export function toErrorObject(error: unknown): ErrorObject {
 
 /** What an error knows besides, as far as it does. */
 function contextOf(error: unknown): Partial<ErrorObject> {
-  if (error instanceof VerificationError) return { rejection: error.rejection };
-  if (!(error instanceof NetworkError)) return {};
-  const { server, step, reason } = error;
+  if (error instanceof NoAnswerError) {
+    return { server: error.server, tried: error.tried };
+  }
+  const isKnown = error instanceof NetworkError ||
+    error instanceof VerificationError;
+  if (!isKnown) return {};
+  const { server, step } = error;
+  const { rejection, reason } = error as Partial<
+    VerificationError & NetworkError
+  >;
   return {
+    ...(rejection !== undefined && { rejection }),
     ...(server !== undefined && { server }),
     ...(step !== undefined && { step }),
     ...(reason !== undefined && { reason }),
@@ -78,7 +90,9 @@ export function reportError(
       exchange,
     });
   }
-  output.err(`roughly: error: ${lowerFirst(messageOf(error))}`);
+  output.err(
+    `roughly: error: ${lowerFirst(messageOf(error))}${senderOf(error)}`,
+  );
   const hint = hintFor(error);
   if (hint !== undefined) output.err(`roughly: hint: ${printable(hint)}`);
   if (!verbose || !(error instanceof Error)) return exitCode;
@@ -92,6 +106,17 @@ export function reportError(
     }
   }
   return exitCode;
+}
+
+/** Whose answer it was: the reason alone does not say. */
+function senderOf(error: unknown): string {
+  if (!(error instanceof VerificationError)) return "";
+  const { server, step } = error;
+  return server === undefined
+    ? ""
+    : ` (from ${printable(server)}${
+      step ? ` over ${step.toUpperCase()}` : ""
+    })`;
 }
 
 /** What an error says, on one line. */
