@@ -195,8 +195,13 @@ Deno.test("--verbose adds what lay behind an error", async () => {
   const words = ["query", `127.0.0.1:${port}`, key, "--transport=tcp"];
   const { code, err } = await run("-v", ...words);
   assert.equal(code, 3);
-  assert.equal(err.length, 2);
-  assert.match(err[1] ?? "", /^roughly: cause: ./);
+  assert.equal(err.length, 3);
+  assert.equal(
+    err[0],
+    `roughly: trace: TCP 127.0.0.1:${port}: failed: connection refused`,
+  );
+  assert.match(err[1] ?? "", /^roughly: error: cannot reach /);
+  assert.match(err[2] ?? "", /^roughly: cause: ./);
 });
 
 Deno.test("as a process, help and wrong words take no permission", async () => {

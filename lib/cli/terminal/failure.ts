@@ -96,8 +96,8 @@ export function reportError(
   const hint = hintFor(error);
   if (hint !== undefined) output.err(`roughly: hint: ${printable(hint)}`);
   if (!verbose || !(error instanceof Error)) return exitCode;
-  if (error.cause !== undefined) {
-    output.err(`roughly: cause: ${messageOf(error.cause)}`);
+  for (const cause of causesOf(error)) {
+    output.err(`roughly: cause: ${messageOf(cause)}`);
   }
   if (exitCode === EXIT.unexpected) {
     // Only this helps whoever has to find out what nobody foresaw.
@@ -106,6 +106,25 @@ export function reportError(
     }
   }
   return exitCode;
+}
+
+/** More than this of a chain, which may go round, helps nobody. */
+const MAX_CAUSES = 8;
+
+/** What lies behind an error, the nearest first. */
+function causesOf(error: Error): unknown[] {
+  const causes: unknown[] = [];
+  let waiting: unknown[] = [error.cause];
+  while (waiting.length > 0 && causes.length < MAX_CAUSES) {
+    const [cause, ...others] = waiting;
+    waiting = others;
+    if (cause === undefined || cause === null) continue;
+    causes.push(cause);
+    if (!(cause instanceof Error)) continue;
+    if (cause instanceof AggregateError) waiting.push(...cause.errors);
+    waiting.push(cause.cause);
+  }
+  return causes;
 }
 
 /** Whose answer it was: the reason alone does not say. */

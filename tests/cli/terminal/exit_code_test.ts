@@ -19,6 +19,7 @@ import {
   VerificationError,
   WireError,
 } from "../../../lib/wire/errors.ts";
+import { NoAnswerError } from "../../../lib/client/no_answer.ts";
 import { type Ended, exchangeOf, json } from "../../_support/cli.ts";
 
 function test(name: string, fn: () => void): void {
@@ -232,4 +233,58 @@ test("messageOf() and systemMessage() keep to what people read", () => {
     if (typeof says === "string") assert.equal(said, says);
     else assert.match(said, says);
   }
+});
+
+test("--verbose shows the whole chain of causes, and ends", () => {
+  const deep = new Error("third");
+  const middle = new AggregateError([new Error("second a"), deep], "first");
+  deep.cause = middle; // it goes round
+  const error = new NetworkError("unreachable", "no", because(middle));
+  const causes = report(error, { verbose: true }).err.filter((line) =>
+    line.startsWith("roughly: cause: ")
+  );
+  assert.deepEqual(causes.slice(0, 3).map((line) => line.slice(16)), [
+    "first",
+    "second a",
+    "third",
+  ]);
+  assert(causes.length <= 8);
+});
+
+test("an error carries whom, what and why into JSON", () => {
+  const network = new NetworkError("unreachable", "no", {
+    server: "a:1",
+    step: "tcp",
+    reason: "refused",
+  });
+  assert.deepEqual(toErrorObject(network), {
+    code: "unreachable",
+    message: "no",
+    server: "a:1",
+    step: "tcp",
+    reason: "refused",
+  });
+  const tried = [
+    { transport: "udp", address: "a:1", outcome: "silent" },
+    { transport: "tcp", address: "a:1", outcome: "refused" },
+  ] as const;
+  const silent = new NoAnswerError("a", 1, 1000, tried);
+  const { code, server, tried: shown } = toErrorObject(silent);
+  assert.deepEqual([code, server, shown], ["timeout", "a:1", tried]);
+  assert.match(hintFor(silent) ?? "", /^nothing takes TCP there either/);
+  const heard = new NoAnswerError("a", 1, 1000, [tried[0]]);
+  assert.match(hintFor(heard) ?? "", /another key or version/);
+  const other = { ...tried[1], outcome: "nonsense" } as const;
+  const web = new NoAnswerError("a", 1, 1000, [tried[0], other]);
+  assert.match(hintFor(web) ?? "", /^check the port/);
+  const clock = new NetworkError("unreachable", "no", {
+    reason: "certificate-expired",
+  });
+  assert.match(hintFor(clock) ?? "", /--list FILE/);
+  const theirs = new VerificationError(REJECTED.rejection, EXCHANGE, {
+    server: "a:1",
+    step: "udp",
+  });
+  assert.equal(toErrorObject(theirs).server, "a:1");
+  assert.match(report(theirs).err[0] ?? "", / \(from a:1 over UDP\)$/);
 });
