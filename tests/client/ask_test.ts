@@ -9,11 +9,11 @@ import {
 } from "../../lib/client/ask.ts";
 import { NetworkError } from "../../lib/wire/errors.ts";
 import { frame } from "../../lib/wire/frame.ts";
-import {
-  type Datagram,
-  type DatagramOptions,
-  type DatagramSocket,
-  type Peer,
+import type {
+  Datagram,
+  DatagramOptions,
+  DatagramSocket,
+  Peer,
 } from "../../lib/net/datagram.ts";
 import { AddressPeer } from "../../lib/net/peer.ts";
 import type { Address } from "../../lib/net/resolve.ts";
