@@ -24,7 +24,11 @@ export {
   TrustedClock,
   type TrustedClockOptions,
 } from "./lib/clock/trusted_clock.ts";
-export { ClockError, type ClockErrorCode } from "./lib/wire/errors.ts";
+export {
+  ClockError,
+  type ClockErrorCode,
+  type ClockOutcome,
+} from "./lib/wire/errors.ts";
 export {
   measure,
   type Measurement,

@@ -52,6 +52,9 @@ export {
 export { type HashKind } from "./lib/crypto/hash.ts";
 export {
   type Exchange,
+  type FailureContext,
+  type FailureReason,
+  type FailureStep,
   NetworkError,
   type NetworkErrorCode,
   VerificationError,

@@ -30,8 +30,8 @@ export {
   type KeyringOptions,
   type OnlineKey,
   type PortableKey,
-  type V1Context,
 } from "./lib/server/keyring.ts";
+export { type V1Context } from "./lib/wire/certificate.ts";
 export type {
   Datagram,
   DatagramOptions,
@@ -43,7 +43,7 @@ export type { ServerIo } from "./lib/net/udp.ts";
 export type { FastResponder } from "./lib/server/fast/responder.ts";
 export type { Kernel, KernelKind } from "./lib/server/fast/kernel/instance.ts";
 export type { PortableOptions, PortableServer } from "./lib/server/options.ts";
-export type { ClockStatus } from "./lib/server/clock_guard.ts";
+export type { ClockCause, ClockStatus } from "./lib/server/clock_guard.ts";
 export type { KernelClock } from "./lib/net/kernel_clock.ts";
 export type { PacketCounters, ServerCounters } from "./lib/server/counters.ts";
 export type { Transport } from "./lib/net/transport.ts";
@@ -69,6 +69,7 @@ export type { TcpLimits } from "./lib/net/tcp_server.ts";
 export {
   DEFAULT_PORT,
   type ListenAddress,
+  type ListenerState,
   type RunningServer,
   serve,
   type ServeOptions,

@@ -1,6 +1,6 @@
 /**
  * Mutated requests: good ones of every dialect with a few bytes gone wrong, the same for
- * the same seed. They reach what the corpus of `malformed.ts` did not think of.
+ * the same seed. They reach what the corpora of malformed ones did not think of.
  *
  * @module
  */

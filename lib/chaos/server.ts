@@ -11,7 +11,7 @@ import type { Behaviour, Misdeed } from "./behaviour.ts";
 import { type ChaosKeys, misstate, spoil } from "./reply.ts";
 import { createSigner } from "../crypto/ed25519.ts";
 import { ServerError } from "../wire/errors.ts";
-import { spellingOf } from "../server/keyring.ts";
+import { spellingOf } from "../wire/certificate.ts";
 import type { Peer } from "../net/datagram.ts";
 import {
   buildRequest,

@@ -8,7 +8,12 @@ import { type Command, CommanderError } from "commander";
 import { buildProgram } from "./commands.ts";
 import { EXIT, UsageError } from "./terminal/exit_code.ts";
 import { reportError } from "./terminal/failure.ts";
-import { consoleOutput, type Output } from "./terminal/output.ts";
+import {
+  explainLoss,
+  type Output,
+  printJson,
+  processOutput,
+} from "./terminal/output.ts";
 
 /**
  * Runs a command line.
@@ -19,12 +24,34 @@ import { consoleOutput, type Output } from "./terminal/output.ts";
  */
 export async function main(
   args: readonly string[],
-  output: Output = consoleOutput,
+  output: Output = processOutput(),
+): Promise<number> {
+  const exitCode = await runCommand(args, output);
+  // Whoever asked for something has not got it; any other code says more than this one.
+  return output.hasLost && exitCode === EXIT.ok ? EXIT.unexpected : exitCode;
+}
+
+async function runCommand(
+  args: readonly string[],
+  output: Output,
 ): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = buildProgram(output, (code) => void (exitCode = code));
   let { command, schema } = program;
   program.onEnter((entered) => ({ command, schema } = entered));
+  const isJson = args.includes("--json");
+  output.onLoss?.((loss) => {
+    const message = explainLoss(loss);
+    if (loss.channel === "stdout") {
+      output.err(`roughly: error: ${message}`);
+    } else if (isJson && schema !== undefined) {
+      printJson(output, {
+        schema,
+        ok: false,
+        error: { code: "output", message },
+      });
+    } else output.out(`roughly: error: ${message}`);
+  });
   try {
     await program.command.parseAsync([...args], { from: "user" });
     return exitCode;
@@ -38,7 +65,7 @@ export async function main(
       output,
       error instanceof CommanderError ? toUsageError(error, command) : error,
       {
-        schema: args.includes("--json") ? schema : undefined,
+        schema: isJson ? schema : undefined,
         verbose: program.command.opts().verbose === true,
       },
     );

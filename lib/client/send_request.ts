@@ -34,7 +34,7 @@ export interface RequestOptions {
   /**
    * Versions to offer first, at most 8 and all fit for one request; or `GOOGLE_VERSION` alone.
    *
-   * @default {RFC 10049 and drafts 07, 08, 11, 12-19}
+   * @default {RFC 10049 and drafts 07, 11, 12-19}
    */
   readonly versions?: readonly number[] | undefined;
   /**

@@ -19,8 +19,11 @@ export const MACHINE_CLOCKS: BothClocks = {
   wall: () => Date.now(),
 };
 
-/** The wall clock tells whole milliseconds, so two of its readings are off by less than this. */
-const GRAIN_MS = 2;
+/** The wall clock tells whole milliseconds, so what lies between two readings may be so much more. */
+const GRAIN_MS = 1;
+
+/** What the two clocks part by without a reason, reading them one after the other included. */
+const NOISE_MS = 2;
 
 /**
  * How much time has passed, as far as either clock knows, in milliseconds.
@@ -29,14 +32,24 @@ const GRAIN_MS = 2;
  * @param wallMs By the wall clock, which counts only if it saw more.
  */
 export function elapsedMs(monotonicMs: number, wallMs: number): number {
-  return wallMs > monotonicMs + GRAIN_MS ? wallMs : monotonicMs;
+  return wallMs > monotonicMs + NOISE_MS ? wallMs + GRAIN_MS : monotonicMs;
+}
+
+/**
+ * By how much true time may be later than the monotonic clock makes it, in microseconds.
+ *
+ * @param missedMs As a {@linkcode SleepWatch} says.
+ */
+export function missedMicros(missedMs: number): bigint {
+  const most = missedMs > NOISE_MS ? missedMs + GRAIN_MS : missedMs;
+  return BigInt(Math.ceil(most * 1000));
 }
 
 /**
  * The wall clock is taken to have been set back when it falls behind by more than this. What
  * the two part by reading them one after the other, and in steps of up to 16 ms, is less.
  */
-const SET_BACK_MS = 50;
+const SET_BACK_MS = 20;
 
 /** How the two clocks have parted. */
 export interface Parting {

@@ -87,6 +87,25 @@ export class ClockModel {
   }
 
   /**
+   * Concedes that since the measurements more time may have passed than the monotonic clock
+   * has seen, so that a new one which knows better does not contradict them.
+   *
+   * @param missedMicros Not negative.
+   */
+  concede(missedMicros: bigint): void {
+    const widen = (anchor: Anchor | undefined): Anchor | undefined =>
+      anchor && {
+        ...anchor,
+        bounds: {
+          ...anchor.bounds,
+          latestMicros: anchor.bounds.latestMicros + missedMicros,
+        },
+      };
+    this.#anchor = widen(this.#anchor);
+    this.#rival = widen(this.#rival);
+  }
+
+  /**
    * Forgets all measurements, but not what has been said: for when the monotonic clock
    * turns out to have stood still.
    */

@@ -12,6 +12,7 @@ import {
   type ClockModelReading,
   type ClockRefusal,
 } from "./model.ts";
+import { noQuorum } from "./no_quorum.ts";
 import { ClockError } from "../wire/errors.ts";
 import {
   measure,
@@ -24,6 +25,7 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import {
   type BothClocks,
   MACHINE_CLOCKS,
+  missedMicros,
   SleepWatch,
 } from "../client/sleep_watch.ts";
 
@@ -104,6 +106,7 @@ export class TrustedClock implements Disposable {
   #ending: AbortController | undefined;
   #latestMicros = 0n;
   #failures = 0;
+  #failure: unknown;
   #isClosed = false;
 
   private constructor(options: TrustedClockOptions) {
@@ -165,7 +168,15 @@ export class TrustedClock implements Disposable {
    */
   now(): ClockReading {
     const reading = this.#read();
-    if (!reading.ok) throw new ClockError(reading.code, REFUSALS[reading.code]);
+    if (!reading.ok) {
+      const { code } = reading;
+      // What is too old is so because nothing newer could be had.
+      const cause = this.#failure;
+      throw new ClockError(code, REFUSALS[code], {
+        outcomes: cause instanceof ClockError ? cause.outcomes : undefined,
+        ...(cause !== undefined && { cause }),
+      });
+    }
     const { bounds, ageMicros } = reading;
     return {
       ...bounds,
@@ -219,7 +230,13 @@ export class TrustedClock implements Disposable {
    * @throws {DOMException} Named `AbortError` if the clock is closed meanwhile.
    */
   async refresh(): Promise<void> {
-    this.#measuring ??= this.#measure().finally(() => {
+    this.#measuring ??= this.#measure().then(
+      () => void (this.#failure = undefined),
+      (error) => {
+        this.#failure = error;
+        throw error;
+      },
+    ).finally(() => {
       this.#measuring = undefined;
       this.#schedule();
     });
@@ -245,7 +262,7 @@ export class TrustedClock implements Disposable {
     this.#ending = ending;
     // A machine that sleeps while it measures has measured nothing.
     const watch = new SleepWatch(this.#clocks);
-    const { quorum, takenAt } = await (options.measure ?? measure)(servers, {
+    const measured = await (options.measure ?? measure)(servers, {
       ...options,
       wall: options.wallClock,
       count: options.count ?? COUNT,
@@ -254,6 +271,7 @@ export class TrustedClock implements Disposable {
       this.#failures++;
       throw error;
     });
+    const { quorum, takenAt } = measured;
     const slept = watch.look().partedMs > SLEEP_MS;
     if (slept || (!quorum.ok && quorum.reason === "suspended")) {
       this.#failures++;
@@ -261,15 +279,11 @@ export class TrustedClock implements Disposable {
     }
     if (!quorum.ok) {
       this.#failures++;
-      const nobody = quorum.voters === 0;
-      throw new ClockError(
-        nobody ? "no-answer" : "no-quorum",
-        nobody
-          ? "Cannot tell the time: no server gave an answer that counts"
-          : `Cannot tell the time: of ${quorum.voters} operators ${quorum.agreeing} agree and ${quorum.needed} would have to`,
-      );
+      throw noQuorum(measured);
     }
-    if (this.#watch.look().partedMs > SLEEP_MS) this.#model.forget();
+    const { missedMs, partedMs } = this.#watch.look();
+    if (partedMs > SLEEP_MS) this.#model.forget();
+    else this.#model.concede(missedMicros(missedMs));
     // It has watched since before the answers: what is missed meanwhile counts as well.
     this.#watch = watch;
     if (!this.#model.accept(quorum.bounds, toModel(takenAt))) {
@@ -302,7 +316,7 @@ export class TrustedClock implements Disposable {
     const { earliestMicros, latestMicros } = reading.bounds;
     this.#latestMicros = max(
       this.#latestMicros,
-      latestMicros + BigInt(Math.ceil(missedMs * 1000)),
+      latestMicros + missedMicros(missedMs),
     );
     const bounds = { earliestMicros, latestMicros: this.#latestMicros };
     return { ...reading, bounds };

@@ -5,7 +5,13 @@
  */
 
 import { bundledList } from "./bundled.ts";
-import { NetworkError, WireError } from "../wire/errors.ts";
+import {
+  type FailureContext,
+  type FailureReason,
+  NetworkError,
+  WireError,
+} from "../wire/errors.ts";
+import { findCause, isClockReason } from "../net/cause.ts";
 import { getHttps } from "../net/https_get.ts";
 import { isPermissionError } from "../net/resolve.ts";
 import {
@@ -124,19 +130,27 @@ async function fetchText(
     if (error instanceof WireError || error instanceof NetworkError) {
       throw error;
     }
-    throw unfetched(
-      url,
-      error instanceof Error ? error.message : String(error),
-      error,
-    );
+    const { reason, text } = findCause(error);
+    throw unfetched(url, text + wayOut(reason), { cause: error, reason });
   }
 }
 
-function unfetched(url: URL, why: string, cause?: unknown): NetworkError {
+/** A wrong clock keeps the very list from being fetched that would help to set it. */
+function wayOut(reason: FailureReason): string {
+  return isClockReason(reason)
+    ? "; a list in a file and the bundled one need no clock"
+    : "";
+}
+
+function unfetched(
+  url: URL,
+  why: string,
+  options: ErrorOptions & FailureContext = {},
+): NetworkError {
   return new NetworkError(
-    isPermissionError(cause) ? "denied" : "unreachable",
+    isPermissionError(options.cause) ? "denied" : "unreachable",
     `Cannot fetch server list from "${url}": ${why}`,
-    { cause },
+    { reason: "other", ...options, server: url.href, step: "https" },
   );
 }
 

@@ -14,14 +14,15 @@ import {
   type Answer,
   askListed,
   type AskListedOptions,
-  sampleByOperator,
   shuffle,
 } from "./pick.ts";
+import { Draw } from "./draw.ts";
 import type { Evidence } from "../verify/report.ts";
 import { judgeEvidence } from "../verify/judge.ts";
 import type { ListedServer } from "./list.ts";
 import {
   type Gathered,
+  MAX_RADIUS_MICROS,
   vote,
   type Voted,
   type VoteOptions,
@@ -37,7 +38,8 @@ export interface SurveyOptions extends AskListedOptions, VoteOptions {
 /** Options of {@linkcode measure}. */
 export interface MeasureOptions extends SurveyOptions {
   /**
-   * Ask so many servers of different operators, chosen at random.
+   * So many operators are to answer, one server of each, drawn at random. For one that fails,
+   * or claims too wide a radius to have a vote, another is drawn as long as there are any.
    *
    * @default {All servers}
    */
@@ -56,7 +58,7 @@ export interface MeasureOptions extends SurveyOptions {
 export interface Progress {
   /** Questions that are over. */
   readonly done: number;
-  /** Questions in all. */
+  /** Questions in all, as far as can be told: for a server that fails another may be asked. */
   readonly total: number;
   /** Who has been asked last. */
   readonly server: ListedServer;
@@ -108,10 +110,10 @@ export async function measure(
 ): Promise<Measurement> {
   const { count, random } = options;
   const distinct = distinctKeys(servers);
-  const chosen = count === undefined
-    ? shuffle(distinct, random)
-    : sampleByOperator(distinct, count, random);
-  return await queryServers(chosen, options);
+  if (count === undefined) {
+    return await queryServers(shuffle(distinct, random), options);
+  }
+  return await askInTurn(new Draw(distinct, count, random), options);
 }
 
 /**
@@ -125,17 +127,33 @@ export async function queryServers(
   servers: readonly ListedServer[],
   options: MeasureOptions = {},
 ): Promise<Measurement> {
+  const waiting = [...servers];
+  return await askInTurn({
+    next: () => waiting.shift(),
+    heard: () => {},
+    get wanting() {
+      return waiting.length;
+    },
+  }, options);
+}
+
+/** Asks whom the first pass draws, and in the other passes whoever has answered, in that order. */
+async function askInTurn(
+  draw: Pick<Draw, "next" | "heard" | "wanting">,
+  options: MeasureOptions,
+): Promise<Measurement> {
   const { passes = 2, onProgress } = options;
-  const gathered = servers.map(gather);
+  const { maxRadiusMicros = MAX_RADIUS_MICROS } = options;
+  const gathered: Gathered[] = [];
   const watch = watchFor(options);
   const chain: Link[] = [];
-  const total = passes * servers.length;
-  for (let done = 0; done < total; done++) {
-    const index = done % servers.length;
+  let done = 0;
+  const askNext = async (index: number): Promise<Answer | undefined> => {
     const one = gathered[index] as Gathered;
-    onProgress?.({ done, total, server: one.server });
+    const total = passes * (gathered.length + draw.wanting);
+    onProgress?.({ done: done++, total, server: one.server });
     // Whoever has failed is not waited for once more.
-    if (one.error !== undefined) continue;
+    if (one.error !== undefined) return undefined;
     try {
       const previous = chain.at(-1)?.exchange.response;
       const { answer, rand } = await askListed(one.server, options, previous);
@@ -143,10 +161,21 @@ export async function queryServers(
       watch?.look();
       const { exchange } = answer;
       chain.push({ server: index, answer, exchange, rand });
+      return answer;
     } catch (error) {
       options.signal?.throwIfAborted();
       one.error = error ?? new Error("failed without a reason");
+      return undefined;
     }
+  };
+  for (let server = draw.next(); server; server = draw.next()) {
+    const answer = await askNext(gathered.push(gather(server)) - 1);
+    const hasVote = answer !== undefined &&
+      answer.verdict.radiusMicros <= maxRadiusMicros;
+    if (hasVote) draw.heard(server);
+  }
+  for (let pass = 1; pass < passes; pass++) {
+    for (const index of gathered.keys()) await askNext(index);
   }
   const voted = vote(gathered, options, watch);
   const proof = await judgeEvidence(chain);

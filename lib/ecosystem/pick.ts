@@ -10,10 +10,13 @@ import { type QueryResult, sendRequest } from "../client/send_request.ts";
 import type { Transport } from "../net/transport.ts";
 import type { DatagramOptions, DatagramSocket } from "../net/datagram.ts";
 import type { Lookup } from "../net/resolve.ts";
+import { DEFAULT_OFFER } from "../wire/dialect.ts";
+import { parseRequest } from "../wire/request.ts";
 import { operatorOf } from "./operator.ts";
 import { reach, tellingAll } from "./reach.ts";
 import type { ServerAddress } from "../net/address.ts";
 import type { ListedServer } from "./list.ts";
+import { memoryFor } from "./way_memory.ts";
 
 /** A verified answer: what of a {@linkcode QueryResult} counts when there are several. */
 export type Answer = Pick<
@@ -85,7 +88,8 @@ export interface ChainedAnswer {
 }
 
 /**
- * Asks a listed server in every way there is until it answers.
+ * Asks a listed server in every way there is until it answers. The way that worked is tried
+ * first when the same server is asked again in this process.
  *
  * @param server Whom.
  * @param options How.
@@ -99,9 +103,11 @@ export async function askListed(
 ): Promise<ChainedAnswer> {
   const { timeout = TIMEOUT_MS, transport = "auto", signal } = options;
   const ask = options.ask ?? askOver(options);
+  const remembered = memoryFor(options.ask ?? options.open ?? options.lookup)
+    .of(server);
   return await reach(
     server,
-    { transport, timeoutMs: timeout, signal },
+    { transport, timeoutMs: timeout, signal, remembered },
     async ({ address, transport, versions, dialect, nonceSize, timeoutMs }) => {
       const blind = crypto.getRandomValues(new Uint8Array(nonceSize));
       const nonce = previousReply === undefined
@@ -117,9 +123,25 @@ export async function askListed(
         timeout: timeoutMs,
         signal,
       });
+      remembered.keep({
+        address,
+        transport: answer.transport,
+        versions: offeredIn(answer.exchange, versions),
+      });
       return { answer, rand: previousReply && blind };
     },
   );
+}
+
+/** What was offered when an answer came: that may be a fall-back within one attempt. */
+function offeredIn(
+  { request }: Answer["exchange"],
+  asked: readonly number[] | undefined,
+): readonly number[] | undefined {
+  const parsed = parseRequest(request);
+  if (!parsed.ok) return asked;
+  const { versions } = parsed.request;
+  return versions.join() === DEFAULT_OFFER.join() ? undefined : versions;
 }
 
 function askOver(

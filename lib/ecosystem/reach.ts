@@ -16,6 +16,7 @@ import { NetworkError, VerificationError } from "../wire/errors.ts";
 import { nonceSizeOf } from "../wire/request.ts";
 import type { ServerAddress } from "../net/address.ts";
 import type { ListedServer } from "./list.ts";
+import type { Remembered, Way } from "./way_memory.ts";
 
 /** What of a {@linkcode ListedServer} tells how to reach it. */
 export type Reachable = Pick<
@@ -47,6 +48,8 @@ export interface ReachOptions {
   readonly timeoutMs: number;
   /** Offers this and nothing else. */
   readonly versions?: readonly number[] | undefined;
+  /** What has worked before, which is then tried first. */
+  readonly remembered?: Pick<Remembered, "recall" | "forget"> | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -67,19 +70,23 @@ export async function reach<T>(
   options: ReachOptions,
   ask: (attempt: Attempt) => Promise<T>,
 ): Promise<T> {
-  const attempts = attemptsFor(server, options);
+  const known = usableWay(options);
+  const attempts = attemptsFor(server, options, known);
   const { signal } = options;
+  const listed = (options.versions ?? offersFor(server)[0])?.join();
   let failure: unknown;
-  for (const attempt of attempts) {
+  for (const [i, attempt] of attempts.entries()) {
     signal?.throwIfAborted();
+    const isKnown = known !== undefined && i === 0;
     // An answer, even one that is refused, shows that the list is right about the version.
     const isSpoken = server.version !== undefined &&
       failure instanceof VerificationError;
-    if (isSpoken && attempt.versions !== attempts[0]?.versions) continue;
+    if (isSpoken && attempt.versions?.join() !== listed) continue;
     try {
       return await ask(attempt);
     } catch (error) {
       signal?.throwIfAborted();
+      if (isKnown) options.remembered?.forget(known);
       if (weight(error) > weight(failure)) failure = error;
     }
   }
@@ -135,21 +142,41 @@ function weight(error: unknown): number {
   return error instanceof VerificationError ? 3 : 2;
 }
 
+/** The way that is remembered, if it is one that may be used now. */
+function usableWay(
+  { remembered, transport, versions }: ReachOptions,
+): Way | undefined {
+  const way = versions === undefined ? remembered?.recall() : undefined;
+  const fits = transport === "auto" || way?.transport === transport;
+  return fits ? way : undefined;
+}
+
 function attemptsFor(
   server: Reachable,
   { transport, timeoutMs, versions }: ReachOptions,
+  known: Way | undefined,
 ): Attempt[] {
   const routes = routesTo(server, transport);
   const offers = versions === undefined ? offersFor(server) : [versions];
-  const attempts = offers.flatMap((versions, i) => {
-    const numbers = versions ?? DEFAULT_OFFER;
+  const likely = server.version === undefined ? 2 : LIKELY_PARTS;
+  const usual = offers.flatMap((versions, i) => {
+    const parts = i > 0 ? 1 : likely;
+    return routes.map((route) => ({ ...route, versions, parts }));
+  });
+  // UDP goes on having TCP beside it; over TCP there is nothing to wait for in UDP.
+  const first = known && {
+    ...known,
+    transport: known.transport === "tcp" ? "tcp" as const : transport,
+    parts: LIKELY_PARTS,
+  };
+  const others = first ? usual.filter((one) => !isSame(one, first)) : usual;
+  const attempts = [...first ? [first] : [], ...others].flatMap((one) => {
+    const numbers = one.versions ?? DEFAULT_OFFER;
     const dialect = dialectFor(numbers[0] ?? GOOGLE_VERSION, { typed: true });
     if (dialect === undefined) throw new RangeError("Cannot offer nothing");
-    const nonceSize = nonceSizeOf(numbers);
     // Google's protocol has no TCP.
-    const parts = i > 0 ? 1 : server.version === undefined ? 2 : LIKELY_PARTS;
-    return routes.filter((route) => dialect.framed || route.transport !== "tcp")
-      .map((route) => ({ ...route, versions, dialect, nonceSize, parts }));
+    if (!dialect.framed && one.transport === "tcp") return [];
+    return [{ ...one, dialect, nonceSize: nonceSizeOf(numbers) }];
   });
   const parts = attempts.reduce((sum, attempt) => sum + attempt.parts, 0);
   return attempts.map(({ parts: own, ...attempt }) => ({
@@ -174,6 +201,14 @@ function offersFor({ offer }: Reachable): (readonly number[] | undefined)[] {
     ...isUsual ? [] : [undefined],
     ...offer.includes(GOOGLE_VERSION) ? [] : [google],
   ];
+}
+
+type Asking = Route & Pick<Attempt, "versions">;
+
+function isSame(a: Asking, b: Asking): boolean {
+  return a.transport === b.transport && a.address.host === b.address.host &&
+    a.address.port === b.address.port &&
+    a.versions?.join() === b.versions?.join();
 }
 
 interface Route {

@@ -5,6 +5,7 @@
  */
 
 import { NetworkError, WireError } from "../wire/errors.ts";
+import { findCause } from "../net/cause.ts";
 import { isPermissionError } from "../net/resolve.ts";
 import { malfeasanceReport, type Report } from "../verify/report.ts";
 import { explainFault, judgeReport } from "../verify/judge.ts";
@@ -45,7 +46,15 @@ export interface Submitted {
    * If that is more than 5 minutes away, it is not waited for here.
    */
   readonly retryAt?: Date;
+  /**
+   * What a collector that did not take it said, at most 1000 characters on one line. Anything
+   * may stand in it.
+   */
+  readonly said?: string;
 }
+
+/** More of what a collector says is not read. */
+const MAX_SAID = 1000;
 
 /** First wait, growth and limit that the RFC recommends. */
 const FIRST_MS = 10_000;
@@ -105,14 +114,16 @@ export async function submitReport(
     } else if (n >= tries) throw result.error;
     const delayMs = Math.max(backoff, asked);
     options.onRetry?.(
-      "answer" in result
-        ? `HTTP ${result.answer.status}`
-        : result.error.message,
+      "answer" in result ? describeAnswer(result.answer) : result.error.message,
       delayMs,
     );
     await wait(delayMs, signal);
     signal?.throwIfAborted();
   }
+}
+
+function describeAnswer({ status, said }: Submitted): string {
+  return `HTTP ${status}${said === undefined ? "" : `: ${said}`}`;
 }
 
 async function post(
@@ -130,23 +141,54 @@ async function post(
       redirect: "error",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
-    await response.body?.cancel();
     const { ok, status, headers } = response;
+    const said = ok ? undefined : await readStart(response);
+    // One that has broken off, or is held by a fetch of somebody's own, cannot be cancelled.
+    await response.body?.cancel().catch(() => {});
     const nowMs = now();
     const retryMs = ok ? undefined : retryAfterMs(headers, nowMs);
-    const answer = retryMs === undefined
-      ? { ok, status }
-      : { ok, status, retryAt: new Date(nowMs + retryMs) };
+    const answer = {
+      ok,
+      status,
+      ...(said !== undefined && { said }),
+      ...(retryMs !== undefined && { retryAt: new Date(nowMs + retryMs) }),
+    };
     return { answer, retryMs: retryMs ?? 0 };
   } catch (cause) {
     signal?.throwIfAborted();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `Cannot reach ${url.host}: ${reason}`;
+    const { reason, text } = findCause(cause);
+    const message = `Cannot reach ${url.host}: ${text}`;
+    const options = {
+      cause,
+      server: url.href,
+      step: url.protocol === "https:" ? "https" as const : undefined,
+      reason,
+    };
     if (isPermissionError(cause)) {
-      throw new NetworkError("denied", message, { cause });
+      throw new NetworkError("denied", message, options);
     }
-    return { error: new NetworkError("unreachable", message, { cause }) };
+    return { error: new NetworkError("unreachable", message, options) };
   }
+}
+
+/** How a text begins; nothing if there is none, or if it breaks off before it begins. */
+async function readStart(response: Response): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const reader = response.body?.getReader();
+  try {
+    while (reader && text.length < MAX_SAID) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    // What came until then is more than nothing.
+  } finally {
+    reader?.releaseLock();
+  }
+  const line = text.slice(0, MAX_SAID).replace(/\s+/g, " ").trim();
+  return line === "" ? undefined : line;
 }
 
 function collectorUrl(url: string | URL): URL {

@@ -19,7 +19,11 @@ import {
   type QuorumOptions,
 } from "./quorum.ts";
 import type { ListedServer } from "./list.ts";
-import { MACHINE_CLOCKS, SleepWatch } from "../client/sleep_watch.ts";
+import {
+  MACHINE_CLOCKS,
+  missedMicros,
+  SleepWatch,
+} from "../client/sleep_watch.ts";
 
 /** Options of everything that lets several servers vote. */
 export interface VoteOptions extends QuorumOptions {
@@ -76,7 +80,8 @@ export interface ServerOutcome {
   readonly error: unknown;
 }
 
-const MAX_RADIUS_MICROS = 60_000_000n;
+/** The default of `maxRadiusMicros`. */
+export const MAX_RADIUS_MICROS = 60_000_000n;
 
 /** What good quartz keeps, and bad quartz in bad weather. */
 export const DRIFT_PPM = 100;
@@ -202,7 +207,7 @@ function boundsAt(
     earliestMicros: midpointMicros - radiusMicros,
     // Signed at some moment of the round trip, which the local clock has measured.
     latestMicros: midpointMicros + radiusMicros + rttMicros +
-      driftSlack(rttMicros, driftPpm) + BigInt(Math.ceil(missedMs * 1000)),
+      driftSlack(rttMicros, driftPpm) + missedMicros(missedMs),
   };
   const elapsed = BigInt(Math.round(Math.max(0, at - receivedAt) * 1000));
   return advance(atReceipt, elapsed, driftPpm);

@@ -55,15 +55,21 @@ export async function resolve(
       throw new NetworkError(
         "denied",
         `Cannot look up "${host}": not permitted`,
-        {
-          cause,
-        },
+        { cause, server: host, step: "lookup", reason: "denied" },
       );
     }
-    throw new NetworkError("name", `Cannot find host "${host}"`, { cause });
+    throw new NetworkError(
+      "name",
+      `Cannot find host "${host}"${whyNoName(cause)}`,
+      { cause, server: host, step: "lookup", reason: "name" },
+    );
   }
   if (found.length === 0) {
-    throw new NetworkError("name", `Cannot find host "${host}": no addresses`);
+    throw new NetworkError("name", `Cannot find host "${host}": no addresses`, {
+      server: host,
+      step: "lookup",
+      reason: "name",
+    });
   }
   const addresses = new Map<string, Address>();
   for (const one of found) {
@@ -77,6 +83,14 @@ export async function resolve(
 function readAddress(literal: string): Address | undefined {
   const ip = readLocalIp(literal);
   return ip && { hostname: formatIp(ip), family: ip.family };
+}
+
+/** No such name, which goes without saying, is not the same as nobody to ask. */
+function whyNoName(cause: unknown): string {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return code === "EAI_AGAIN" || code === "ETIMEOUT"
+    ? ": no name server answers"
+    : "";
 }
 
 function interleave(addresses: readonly Address[]): Address[] {

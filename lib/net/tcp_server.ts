@@ -63,6 +63,9 @@ const MAX_OUTSTANDING = 64;
 /** Requests of all connections that may wait before none of them is read further. */
 const MAX_QUEUED = 1024;
 
+/** Connections that the kernel holds ready where nobody says how many. */
+const BACKLOG = 128;
+
 /** How often stalled connections are looked for. */
 const SWEEP_MS = 500;
 
@@ -140,21 +143,31 @@ export class TcpServerSocket implements PacketSocket {
   /**
    * Listens. Rejects with the system's error, such as `EADDRINUSE`.
    *
-   * @param options Where, and how many packets `receive()` gives at once.
+   * The runtime takes all connections that the kernel holds ready before one of them can be
+   * closed, and where it runs out of descriptors on the way, it never takes one again, without
+   * a word. So `maxConnections` and `backlog` together have to stay below what is free.
+   *
+   * @param options Where, how many packets `receive()` gives at once, and how many
+   *   connections the kernel may hold ready.
    * @param limits What peers may use up.
    * @param observer Told of connections.
    */
   static async open(
-    options: { hostname: string; port: number; maxBatch: number },
+    options: {
+      readonly hostname: string;
+      readonly port: number;
+      readonly maxBatch: number;
+      readonly backlog?: number | undefined;
+    },
     limits: TcpLimits = TCP_LIMITS,
     observer?: TcpObserver,
   ): Promise<TcpServerSocket> {
-    const { hostname: host, port, maxBatch } = options;
+    const { hostname: host, port, maxBatch, backlog = BACKLOG } = options;
     // A peer may close its half after the last request and still read the answers.
     const server = net.createServer({ allowHalfOpen: true, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port, backlog: 1024 }, () => {
+      server.listen({ host, port, backlog }, () => {
         server.off("error", reject);
         resolve();
       });

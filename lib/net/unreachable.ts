@@ -4,6 +4,7 @@
  * @module
  */
 
+import { findCause } from "./cause.ts";
 import { NetworkError } from "../wire/errors.ts";
 import { formatAddress } from "./datagram.ts";
 import { isPermissionError } from "./resolve.ts";
@@ -22,21 +23,11 @@ export function unreachable(
 ): NetworkError {
   const denied = failures.find(isPermissionError);
   const cause = denied ?? failures[0];
-  const detail = describeFailure(cause);
+  const { reason, text } = findCause(cause);
+  const server = formatAddress(host, port);
   return new NetworkError(
     denied ? "denied" : "unreachable",
-    `Cannot reach ${formatAddress(host, port)}: ${detail}`,
-    { cause },
+    `Cannot reach ${server}: ${text}`,
+    { cause, server, reason },
   );
-}
-
-const FAILURES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "network unreachable",
-};
-
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return FAILURES[(error as { code?: string }).code ?? ""] ?? error.message;
 }

@@ -27,6 +27,12 @@ export interface ClockLimits {
   readonly maxRadiusMicros: bigint;
 }
 
+/**
+ * Why the radius is not the operator's: nothing keeps the clock in step, as far as the kernel
+ * was told; its bound of the error has grown; a leap second is near.
+ */
+export type ClockCause = "unsynchronised" | "error-bound" | "leap-second";
+
 /** The kernel counts errors up to this and then calls the clock unsynchronised. */
 const UNSYNCHRONISED_MICROS = 16_000_000n;
 
@@ -59,6 +65,26 @@ export function judgeClock(
     status: widest > radiusMicros ? "widened" : "ok",
     radiusMicros: widest,
   };
+}
+
+/**
+ * Says why more is claimed than is configured, or nothing at all.
+ *
+ * @returns The cause that asks for most, or `undefined` if the radius is the operator's.
+ */
+export function causeOf(
+  clock: KernelClock | undefined,
+  limits: ClockLimits,
+): ClockCause | undefined {
+  const { status } = judgeClock(clock, limits);
+  if (clock === undefined || status === "ok") return undefined;
+  // Where nobody keeps the clock, the bound grows because of that.
+  if (!clock.synchronised) return "unsynchronised";
+  return clock.maxErrorMicros + CUT_OFF_MICROS > limits.radiusMicros &&
+      (!clock.leap ||
+        clock.maxErrorMicros + CUT_OFF_MICROS >= LEAP_RADIUS_MICROS)
+    ? "error-bound"
+    : "leap-second";
 }
 
 /** Differences below this are the ordinary slewing of a clock that is kept in step. */

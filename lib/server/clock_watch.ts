@@ -6,6 +6,7 @@
  */
 
 import {
+  causeOf,
   type ClockLimits,
   type ClockStatus,
   type ClockVerdict,
@@ -73,7 +74,15 @@ export class ClockWatch {
     const verdict = judgeClock(this.#kernelClock, limits);
     if (verdict.status !== this.#status) {
       this.#status = verdict.status;
-      this.#tell({ kind: "clock-status", ...verdict });
+      const cause = causeOf(this.#kernelClock, limits);
+      this.#tell({
+        kind: "clock-status",
+        ...verdict,
+        ...(cause !== undefined && {
+          cause,
+          maxErrorMicros: this.#kernelClock?.maxErrorMicros,
+        }),
+      });
     }
     return verdict;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SERVER_VERSIONS } from "../wire/dialect.ts";
 import type { ClockStatus } from "./clock_guard.ts";
 import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
 import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
@@ -27,6 +28,7 @@ import type { ServerEvent } from "./event.ts";
 import {
   type HandleOptions,
   hasOverrides,
+  isSelective,
   longTermSigners,
   portableOptions,
   type PortableServer,
@@ -225,6 +227,11 @@ export class Server {
     return this.#keyring?.covers(this.getTime()) ?? false;
   }
 
+  /** The versions that it answers, ascending. */
+  get versions(): readonly number[] {
+    return this.#options.versions ?? SERVER_VERSIONS;
+  }
+
   /** How the clock is doing, as far as the system says. */
   get clockStatus(): ClockStatus {
     return this.#clock.status;
@@ -325,10 +332,7 @@ export class Server {
    * @returns The memory, or `undefined` for such a subclass.
    */
   openSlots(): FastResponder | undefined {
-    const { acceptRequest, rewriteReply, handleBatch } = Server.prototype;
-    const isPlain = this.acceptRequest === acceptRequest &&
-      this.rewriteReply === rewriteReply && this.handleBatch === handleBatch;
-    if (!isPlain || this.#keyring === undefined) return undefined;
+    if (isSelective(this, Server.prototype) || !this.#keyring) return undefined;
     const slots = new FastResponder(this.#responderOptions(this.#keyring));
     this.#slots = this.#slots.filter((one) => one.deref() !== undefined);
     this.#slots.push(new WeakRef(slots));

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ClockStatus } from "./clock_guard.ts";
+import type { ClockCause, ClockStatus } from "./clock_guard.ts";
 
 /** Something worth a line in a log. */
 export type ServerEvent =
@@ -23,6 +23,11 @@ export type ServerEvent =
     readonly reason: string | undefined;
   }
   | {
+    /** On all of a machine's addresses, replies may leave from another than was asked. */
+    readonly kind: "any-source";
+    readonly address: string;
+  }
+  | {
     readonly kind: "buffer-cut";
     readonly wantedBytes: number;
     readonly givenBytes: number | undefined;
@@ -31,6 +36,8 @@ export type ServerEvent =
     readonly kind: "connections-cut";
     readonly wanted: number;
     readonly given: number;
+    /** Files that the process may have open, `undefined` where nobody knows. */
+    readonly files?: number | undefined;
   }
   | {
     readonly kind: "rotated";
@@ -44,8 +51,18 @@ export type ServerEvent =
     readonly kind: "clock-status";
     readonly status: ClockStatus;
     readonly radiusMicros: bigint;
+    /** Why it is not the operator's choice. */
+    readonly cause?: ClockCause | undefined;
+    /** How far the kernel thinks the clock may be off, in microseconds. */
+    readonly maxErrorMicros?: bigint | undefined;
   }
   | { readonly kind: "clock-step"; readonly stepMicros: bigint }
+  | {
+    /** A listener does not answer the server itself, and is opened anew; or does again. */
+    readonly kind: "listener-down" | "listener-up";
+    readonly transport: "udp" | "tcp";
+    readonly address: string;
+  }
   | { readonly kind: "panic"; readonly error: unknown }
   | { readonly kind: "restarted"; readonly what: string }
   | { readonly kind: "gave-up"; readonly what: string };

@@ -11,6 +11,8 @@ import { equal } from "../crypto/bytes.ts";
 import {
   buildCertificate,
   type Spelling,
+  spellingOf,
+  type V1Context,
   windowState,
 } from "../wire/certificate.ts";
 import { createSigner, type Signer } from "../crypto/ed25519.ts";
@@ -19,18 +21,8 @@ import { type Dialect, DIALECTS, type TimeUnit } from "../wire/dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { canTell } from "../wire/response.ts";
 
-/** Which spelling of the contexts to sign version 1 with: the RFC's text, or the drafts'. */
-export type V1Context = "rfc" | "draft";
-
 /** What tells the certificates of one online key apart: context and layout of time. */
 export type CertificateKind = `${Spelling}/${TimeUnit}`;
-
-/** The spelling a server signs with. */
-export function spellingOf(dialect: Dialect, v1Context: V1Context): Spelling {
-  return dialect.context === "rfc" && v1Context === "draft"
-    ? "plain"
-    : dialect.context;
-}
 
 /** Every kind of certificate that some dialect wants, however version 1 is spelt. */
 export const CERTIFICATE_KINDS: readonly CertificateKind[] = [

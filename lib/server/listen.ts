@@ -7,28 +7,37 @@
 
 import { ServerError } from "../wire/errors.ts";
 import {
-  type DatagramOptions,
   type DatagramSocket,
   formatAddress,
   type PacketSocket,
 } from "../net/datagram.ts";
-import { enlargeReceiveBuffer, openFilesLimit } from "../net/linux/libc.ts";
+import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
 import { addressesToListenOn } from "../net/listen_names.ts";
+import { mayUse } from "../net/permission.ts";
 import {
-  TCP_LIMITS,
-  type TcpLimits,
-  type TcpObserver,
-  TcpServerSocket,
-} from "../net/tcp_server.ts";
+  ANY,
+  ANY_IPV4,
+  isInUse,
+  mergeWildcards,
+  openWildcard,
+} from "../net/wildcard.ts";
 import {
   chooseServerIo,
   type ChosenIo,
   openServerUdp,
   openUdp,
-  type ServerIo,
 } from "../net/udp.ts";
 import type { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";
+import {
+  openTcp,
+  openTcpSide,
+  planLimits,
+  type TcpPlan,
+} from "./listen_tcp.ts";
+import { closed, closeNow } from "./listener.ts";
+import { checkInterval } from "./self_check_start.ts";
+import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
 /** Port of the servers in use today; RFC 10049 registers 5319. */
@@ -38,79 +47,14 @@ export const DEFAULT_PORT = 2002;
 const PORTABLE_BATCH = 64;
 const LINUX_BATCH = 128;
 
-/** An address to listen on. */
-export interface ListenAddress {
-  /** Literal address, or a name for all that it has; `::` takes IPv4 as well where it can. */
-  readonly hostname: string;
-  /** Port, 0 for any. */
-  readonly port: number;
-}
-
-/** Options of {@linkcode serve}. */
-export interface ServeOptions {
-  /**
-   * Address to listen on, or a name, such as `localhost`, for all that it has. By default all of them, IPv6 and IPv4; only IPv4 where
-   * the system has no IPv6.
-   *
-   * @default {"::"}
-   */
-  readonly hostname?: string | undefined;
-  /**
-   * Port to listen on, 0 for any.
-   *
-   * @default {2002}
-   */
-  readonly port?: number | undefined;
-  /** Addresses to listen on, instead of `hostname` and `port`. */
-  readonly listen?: readonly ListenAddress[] | undefined;
-  /**
-   * Serve on TCP too, on the same ports?
-   *
-   * @default {true}
-   */
-  readonly tcp?: boolean | undefined;
-  /** What TCP peers may use up; what is left out has the value of a public server. */
-  readonly tcpLimits?: Partial<TcpLimits> | undefined;
-  /**
-   * Receive buffer to ask the system for, in bytes.
-   *
-   * @default {8388608}
-   */
-  readonly receiveBufferBytes?: number | undefined;
-  /** Shuts the server down when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * How datagrams travel: through the runtime's sockets, or through the system's own calls,
-   * which take Linux and `--allow-ffi` and cost a third.
-   *
-   * @default {"auto"}
-   */
-  readonly io?: ServerIo | undefined;
-  /**
-   * Threads that answer on each UDP address, where the system's own calls are used and the
-   * server was made with `exportable`; 0 for none but this one.
-   *
-   * @default {0}
-   */
-  readonly workers?: number | undefined;
-  /**
-   * Most packets answered in one go.
-   *
-   * @default {64, or 128 with the system's own calls}
-   */
-  readonly maxBatch?: number | undefined;
-  /** Told what an operator should know. */
-  readonly onEvent?: EventSink | undefined;
-  /** Opens UDP sockets; for tests and other backends. */
-  readonly open?:
-    | ((options: DatagramOptions) => Promise<DatagramSocket>)
-    | undefined;
-}
-
 /** What a server listens on. */
 export interface Listening {
   /** Sockets that this thread has to look after, UDP before TCP of the same address. */
   readonly sockets: PacketSocket[];
+  /** What opens another socket in the place of one that was closed. */
+  readonly reopen: Map<PacketSocket, () => Promise<PacketSocket>>;
+  /** Of the sockets, those that are to an operator part of another one's address. */
+  readonly halves: Set<PacketSocket>;
   /** Threads that look after themselves. */
   readonly pools: WorkerPool[];
 }
@@ -143,21 +87,37 @@ export async function openAll(
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }
+  checkInterval(options.selfCheckSeconds);
   const backend = chooseBackend(server, options);
-  const listening: Listening = { sockets: [], pools: [] };
+  const listening: Listening = {
+    sockets: [],
+    reopen: new Map(),
+    halves: new Set(),
+    pools: [],
+  };
   try {
-    for (const address of await wanted(options)) {
-      await openPair(server, address, backend, options, tell, listening);
+    const addresses = await wanted(options);
+    const limits = await planLimits(options, addresses, backend.workers);
+    for (const address of addresses) {
+      await openPair(
+        server,
+        address,
+        backend,
+        limits,
+        options,
+        tell,
+        listening,
+      );
     }
+    if (limits.cut) tell(limits.cut);
   } catch (error) {
     await closeAll(listening);
     throw error;
   }
   if (options.open === undefined) tell({ kind: "io", ...backend });
+  tellOfSources(listening, backend, options, tell);
   enlargeBuffers(listening, options, tell);
-  for (
-    const { transport, address } of [...listening.pools, ...listening.sockets]
-  ) {
+  for (const { transport, address } of announced(listening)) {
     tell({
       kind: "listening",
       transport,
@@ -167,17 +127,35 @@ export async function openAll(
   return listening;
 }
 
+/** Only the system's own calls tell which address a datagram was sent to. */
+function tellOfSources(
+  listening: Listening,
+  { io }: Backend,
+  { open }: ServeOptions,
+  tell: EventSink,
+): void {
+  if (io === "linux" || open !== undefined) return;
+  for (const { transport, address } of announced(listening)) {
+    const { hostname, port } = address;
+    if (transport === "udp" && [ANY, ANY_IPV4].includes(hostname)) {
+      tell({ kind: "any-source", address: formatAddress(hostname, port) });
+    }
+  }
+}
+
+/** What an operator is told of: the two sockets of one wildcard as one. */
+export function announced(
+  { pools, sockets, halves }: Listening,
+): (WorkerPool | PacketSocket)[] {
+  return [...pools, ...sockets.filter((socket) => !halves.has(socket))];
+}
+
 async function closeAll({ sockets, pools }: Listening): Promise<void> {
   sockets.forEach((socket) => socket.close());
   await Promise.all([
     ...pools.map((pool) => pool.close()),
     ...sockets.map(closed),
   ]);
-}
-
-/** Settles when a socket that was closed is gone. */
-export async function closed(socket: PacketSocket): Promise<void> {
-  if (socket instanceof TcpServerSocket) await socket.closed;
 }
 
 function chooseBackend(
@@ -196,11 +174,12 @@ function chooseBackend(
 async function wanted(
   options: ServeOptions,
 ): Promise<readonly ListenAddress[]> {
-  if (options.listen) return await named(options.listen);
-  const { hostname, port = DEFAULT_PORT } = options;
-  if (hostname !== undefined) return await named([{ hostname, port }]);
-  const all = options.open !== undefined || await hasIpv6();
-  return [{ hostname: all ? "::" : "0.0.0.0", port }];
+  const { hostname = ANY, port = DEFAULT_PORT, open } = options;
+  const given = await named(options.listen ?? [{ hostname, port }]);
+  const asked = mergeWildcards(given);
+  const isAny = (one: ListenAddress) => one.hostname === ANY;
+  if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
+  return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
 }
 
 async function named(
@@ -213,6 +192,7 @@ async function named(
 }
 
 async function hasIpv6(): Promise<boolean> {
+  if (!mayUse("::1", 0)) return true; // opening will tell
   try {
     (await openUdp({ hostname: "::1", port: 0, maxBatch: 1 })).close();
     return true;
@@ -231,27 +211,39 @@ async function openPair(
   server: Server,
   { hostname, port }: ListenAddress,
   backend: Backend,
+  limits: TcpPlan,
   options: ServeOptions,
   tell: EventSink,
-  { sockets, pools }: Listening,
+  { sockets, pools, reopen, halves }: Listening,
 ): Promise<void> {
-  const limits = tcpLimits(options, tell);
   for (let tries = 1;; tries++) {
-    let udp: DatagramSocket | WorkerPool | undefined;
+    let udp: readonly (DatagramSocket | WorkerPool)[] = [];
     try {
-      udp = await openDatagrams(server, hostname, port, backend, options, tell);
-      let tcp: TcpServerSocket | undefined;
-      if (options.tcp ?? true) {
-        const same = { hostname, port: udp.address.port, maxBatch: TCP_BATCH };
-        tcp = await TcpServerSocket.open(same, limits, observe(server));
+      udp = await openUdpSide(server, hostname, port, backend, options, tell);
+      const bound = udp[0]?.address.port ?? port;
+      const tcp = (options.tcp ?? true)
+        ? await openTcpSide(hostname, bound, limits, server)
+        : [];
+      for (const socket of [...udp, ...tcp]) {
+        if (socket instanceof WorkerPool) {
+          pools.push(socket);
+          continue;
+        }
+        sockets.push(socket);
+        const { address: { hostname: host }, transport } = socket;
+        if (hostname === ANY && host === ANY_IPV4) halves.add(socket);
+        reopen.set(
+          socket,
+          transport === "udp"
+            ? () => openAgain(host, bound, backend, options)
+            : () => openTcp(host, bound, limits, server),
+        );
       }
-      if (udp instanceof WorkerPool) pools.push(udp);
-      else sockets.push(udp);
-      if (tcp) sockets.push(tcp);
       return;
     } catch (cause) {
-      await udp?.close();
-      if (udp && port === 0 && tries < PORT_TRIES) continue;
+      await Promise.all(udp.map((one) => one.close()));
+      const mayTryAgain = udp.length > 0 || isInUse(cause);
+      if (mayTryAgain && port === 0 && tries < PORT_TRIES) continue;
       if (cause instanceof ServerError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new ServerError(
@@ -263,16 +255,55 @@ async function openPair(
   }
 }
 
+/** Sockets through the system's own calls say themselves that they hear both families. */
+async function openUdpSide(
+  server: Server,
+  hostname: string,
+  port: number,
+  backend: Backend,
+  options: ServeOptions,
+  tell: EventSink,
+): Promise<(DatagramSocket | WorkerPool)[]> {
+  if (hostname === ANY && backend.io === "portable" && !options.open) {
+    const maxBatch = batchSize(backend.io, options);
+    const open = (hostname: string, port: number) =>
+      openUdp({ hostname, port, maxBatch });
+    return await openWildcard<DatagramSocket>({ open, close: closeNow }, port);
+  }
+  return [
+    await openDatagrams(server, hostname, port, backend, options, tell),
+  ];
+}
+
+/** A UDP socket of this thread's, in the place of one that was closed. */
+async function openAgain(
+  hostname: string,
+  port: number,
+  { io }: Backend,
+  options: ServeOptions,
+): Promise<DatagramSocket> {
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const maxBatch = batchSize(io, options);
+  const where = { hostname, port, maxBatch };
+  const socket = await (open ? open(where) : openServerUdp(io, where));
+  enlargeReceiveBuffer(port, receiveBufferBytes);
+  return socket;
+}
+
+function batchSize(io: Backend["io"], { maxBatch }: ServeOptions): number {
+  return maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
+}
+
 async function openDatagrams(
   server: Server,
   hostname: string,
   port: number,
   { io, workers }: Backend,
-  { open, maxBatch, receiveBufferBytes = RECEIVE_BUFFER }: ServeOptions,
+  options: ServeOptions,
   onEvent: EventSink,
 ): Promise<DatagramSocket | WorkerPool> {
-  const size = maxBatch ?? (io === "linux" ? LINUX_BATCH : PORTABLE_BATCH);
-  const where = { hostname, port, maxBatch: size };
+  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const where = { hostname, port, maxBatch: batchSize(io, options) };
   if (open) return await open(where);
   if (workers === 0) return await openServerUdp(io, where);
   return await WorkerPool.open(server, {
@@ -283,50 +314,8 @@ async function openDatagrams(
   });
 }
 
-/** Most packets of TCP connections answered in one go. */
-const TCP_BATCH = 64;
-
 /** Receive buffer to ask for: room for a burst of some thousand requests. */
 const RECEIVE_BUFFER = 8 << 20;
-
-/** Files and sockets that a server needs besides its connections. */
-const RESERVED_FILES = 64;
-
-/** Files of a UDP socket: it, what wakes it, and a worker's duplicates of both. */
-const SOCKET_FILES = 4;
-
-/**
- * The limits, with no more connections than the system lets the process have: once it runs
- * out of descriptors, the runtime's listener does not come back.
- */
-function tcpLimits(options: ServeOptions, tell: EventSink): TcpLimits {
-  const limits = { ...TCP_LIMITS, ...options.tcpLimits };
-  const files = openFilesLimit();
-  if (files === undefined) return limits;
-  const ports = options.listen?.length ?? 1;
-  const perPort = SOCKET_FILES * Math.max(1, options.workers ?? 0);
-  const possible = Math.max(
-    1,
-    Math.floor((files - RESERVED_FILES) / ports) - perPort,
-  );
-  if (possible >= limits.maxConnections) return limits;
-  tell({
-    kind: "connections-cut",
-    wanted: limits.maxConnections,
-    given: possible,
-  });
-  return { ...limits, maxConnections: possible };
-}
-
-function observe({ counters }: Server): TcpObserver {
-  return {
-    accepted: () => void counters.tcpAccepted++,
-    rejected: () => void counters.tcpRejected++,
-    evicted: () => void counters.tcpEvicted++,
-    aborted: () => void counters.tcpAborted++,
-    completed: () => void counters.tcpCompleted++,
-  };
-}
 
 /**
  * Asks for a receive buffer that holds a burst. The system's default holds about a

@@ -7,6 +7,7 @@
  */
 
 import type { ClockStatus } from "./clock_guard.ts";
+import type { ListenerState } from "./self_check.ts";
 import { BATCH_BUCKETS, type ServerCounters } from "./counters.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatVersion } from "../wire/dialect.ts";
@@ -25,6 +26,10 @@ export interface Gauges {
   readonly publicKeys: readonly string[];
   /** Did a key file change on disk without being taken into use? */
   readonly rootChanged: boolean;
+  /** Whether the server answers where it listens. */
+  readonly listeners?: readonly ListenerState[] | undefined;
+  /** Questions that it has asked itself. */
+  readonly selfChecks?: number | undefined;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -182,6 +187,7 @@ function batchHistogram(counters: ServerCounters): string[] {
 
 function renderGauges(gauges: Gauges): string[] {
   const { notAfterMicros, nowMicros, clockStatus, publicKeys } = gauges;
+  const { listeners, selfChecks } = gauges;
   const gauge = (name: string, help: string, samples: [Labels, number][]) =>
     family(
       name,
@@ -212,6 +218,19 @@ function renderGauges(gauges: Gauges): string[] {
       "1 if a key file changed on disk and was not taken into use.",
       [[{}, gauges.rootChanged ? 1 : 0]],
     ),
+    ...(listeners === undefined ? [] : gauge(
+      "roughtime_listener_up",
+      "1 if the server answered itself here, 0 if not.",
+      listeners.filter(({ up }) => up !== undefined).map((
+        { transport, address, up },
+      ) => [{ transport, address }, up ? 1 : 0]),
+    )),
+    ...(selfChecks === undefined ? [] : family(
+      "roughtime_self_checks_total",
+      "counter",
+      "Questions that the server asked itself.",
+      [sample("roughtime_self_checks_total", {}, selfChecks)],
+    )),
     ...gauge(
       "roughtime_cert_info",
       "The long-term keys.",

@@ -12,8 +12,8 @@ import {
   type Delegated,
   LEAST_VALIDITY_MICROS,
   type PortableKey,
-  type V1Context,
 } from "./keyring.ts";
+import type { V1Context } from "../wire/certificate.ts";
 import type { Peer } from "../net/datagram.ts";
 import type { ResponderOptions } from "./responder.ts";
 import type { EventSink } from "./event.ts";
@@ -36,8 +36,8 @@ export interface ServerOptions
   extends ServerKeys, Omit<ResponderOptions, "keyring" | "onSignerFailure"> {
   /**
    * How far off the server claims that it may be, in seconds. Most versions cut the time to
-   * whole seconds, so this has to cover the clock's error and a second more. 3 is the least that a server should
-   * claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
+   * whole seconds, so this has to cover the clock's error and a second more. 3 is the least
+   * that a server should claim if it knows nothing of leap seconds (RFC 10049, section 5.2.5).
    *
    * @default {3}
    */
@@ -158,6 +158,21 @@ const METHODS = [
 /** Were methods of this object, rather than of its class, replaced? */
 export function hasOverrides(server: object): boolean {
   return METHODS.some((name) => Object.hasOwn(server, name));
+}
+
+/** What decides whether, and with what, a packet is answered. */
+const DECIDING = ["acceptRequest", "rewriteReply", "handleBatch"];
+
+/**
+ * Do methods of a subclass, or of an object's own, decide what is answered?
+ *
+ * @param server The server.
+ * @param plain The prototype that decides nothing.
+ */
+export function isSelective(server: object, plain: object): boolean {
+  return DECIDING.some((name) =>
+    Reflect.get(server, name) !== Reflect.get(plain, name)
+  );
 }
 
 /** A number of seconds that is usable as a duration, in microseconds. */

@@ -22,12 +22,8 @@ import {
 } from "../wire/dialect.ts";
 import { type DropReason, dropReasonFor } from "./drop_reason.ts";
 import { chooseGrease, grease, type Random } from "./grease.ts";
-import {
-  type Identity,
-  type Keyring,
-  refusalAt,
-  spellingOf,
-} from "./keyring.ts";
+import { type Identity, type Keyring, refusalAt } from "./keyring.ts";
+import { spellingOf } from "../wire/certificate.ts";
 import { buildTree, leafHash } from "../crypto/merkle.ts";
 import {
   type ParsedRequest,

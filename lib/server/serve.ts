@@ -13,12 +13,11 @@ import {
 import type { DropReason } from "./drop_reason.ts";
 import type { FastResponder } from "./fast/responder.ts";
 import { INPUT_BYTES, inputOffset, SLOTS } from "./fast/kernel/layout.ts";
-import {
-  closed,
-  type ListenAddress,
-  openAll,
-  type ServeOptions,
-} from "./listen.ts";
+import { announced, openAll } from "./listen.ts";
+import { Listener } from "./listener.ts";
+import { startSelfCheck } from "./self_check_start.ts";
+import type { ListenerState } from "./self_check.ts";
+import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import {
   type Datagram,
   isOverlong,
@@ -27,11 +26,9 @@ import {
 import type { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";
 
-export {
-  DEFAULT_PORT,
-  type ListenAddress,
-  type ServeOptions,
-} from "./listen.ts";
+export { DEFAULT_PORT } from "./listen.ts";
+export type { ListenerState } from "./self_check.ts";
+export type { ListenAddress, ServeOptions } from "./serve_options.ts";
 
 /** A server on the network. */
 export interface RunningServer extends AsyncDisposable {
@@ -43,6 +40,10 @@ export interface RunningServer extends AsyncDisposable {
   refresh(): Promise<void>;
   /** Everywhere it listens. */
   readonly addresses: readonly ListenAddress[];
+  /** Does it answer where it listens? As the last self-check found. */
+  readonly listeners: readonly ListenerState[];
+  /** Questions that it has asked itself so far. */
+  readonly selfChecks: number;
   /** Settles when it has stopped. */
   readonly finished: Promise<void>;
   /** Stops it after the batches that are being answered. */
@@ -73,19 +74,23 @@ export async function serve(
   const tell = guarded(options.onEvent);
   const listening = await openAll(server, options, tell);
   const { sockets, pools } = listening;
+  const listeners = sockets.map((socket) =>
+    new Listener(socket, listening.reopen.get(socket))
+  );
+  const check = startSelfCheck(server, [...pools, ...listeners], options, tell);
   const stopAll = () => {
+    check.stop();
     pools.forEach((pool) => pool.stop());
-    sockets.forEach((socket) => socket.stop());
+    listeners.forEach((listener) => listener.stop());
   };
   const { signal } = options;
   const finished = Promise.all([
     ...pools.map((pool) => pool.finished.then(stopAll)),
-    ...sockets.map(async (socket) => {
-      await pump(server, socket, tell);
+    ...listeners.map(async (listener) => {
+      await pump(server, listener, tell);
       // Half a server would look alive: whoever restarts it has to see that it ended.
       stopAll();
-      socket.close();
-      await closed(socket);
+      await listener.close();
     }),
   ]).then(() => signal?.removeEventListener("abort", stopAll));
   signal?.addEventListener("abort", stopAll, { once: true });
@@ -94,7 +99,7 @@ export async function serve(
     stopAll();
     await finished;
   };
-  const addresses = [...pools, ...sockets]
+  const addresses = announced(listening)
     .filter(({ transport }) => transport === "udp")
     .map(({ address }) => address);
   return {
@@ -109,6 +114,12 @@ export async function serve(
       await Promise.all(pools.map((pool) => pool.refresh()));
     },
     addresses,
+    get listeners() {
+      return check.states;
+    },
+    get selfChecks() {
+      return check.asked;
+    },
     finished,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
@@ -131,25 +142,32 @@ const MAX_FAULTS = 100;
 
 async function pump(
   server: Server,
-  socket: PacketSocket,
+  listener: Listener,
   tell: EventSink,
 ): Promise<void> {
-  const counters = server.counters[socket.transport];
-  const slots = socket.transport === "udp" ? server.openSlots() : undefined;
-  for (let faults = 0; faults < MAX_FAULTS;) {
+  const { transport } = listener;
+  const counters = server.counters[transport];
+  const slots = transport === "udp" ? server.openSlots() : undefined;
+  let socket = await listener.next();
+  for (let faults = 0; socket !== undefined && faults < MAX_FAULTS;) {
     try {
       const batch = await socket.receive();
-      if (batch.length === 0) return;
-      await answer(server, socket, batch, counters, slots);
+      if (batch.length === 0) {
+        socket = await listener.next(socket);
+        continue;
+      }
+      listener.sent += await answer(server, socket, batch, counters, slots);
       faults = 0;
     } catch {
       // Nothing in here is meant to throw. If it does all the same, go on.
       faults++;
       server.counters.panics++;
-      tell({ kind: "restarted", what: `${socket.transport} loop` });
+      tell({ kind: "restarted", what: `${transport} loop` });
     }
   }
-  tell({ kind: "gave-up", what: `${socket.transport} loop` });
+  if (socket !== undefined) {
+    tell({ kind: "gave-up", what: `${transport} loop` });
+  }
 }
 
 async function answer(
@@ -158,7 +176,7 @@ async function answer(
   batch: readonly Datagram[],
   counters: PacketCounters,
   slots: FastResponder | undefined,
-): Promise<void> {
+): Promise<number> {
   counters.received += batch.length;
   let replies: Datagram[] = [];
   let sent = 0;
@@ -188,6 +206,7 @@ async function answer(
       }
     });
     sent = await socket.send(replies);
+    return sent;
   } catch (error) {
     replies = [];
     throw error;

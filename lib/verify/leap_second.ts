@@ -32,7 +32,8 @@ const LAST_DAY = 100_000_000n;
  *   before midnight or the one after it.
  * - Google's protocol spreads the second over the day from noon to noon, by which it is up to
  *   half a second off at midnight; other servers that speak it do not spread anything.
- * - From draft 10 on the radius has to cover it (RFC 10049, section 5.2.5).
+ * - From draft 10 on the radius has to cover it (RFC 10049, section 5.2.5). In 10 and 11 the
+ *   version is not signed, so what passes for one of them may have been said in 08 or 09.
  *
  * A leap second comes at the end of a month. A server may have its own idea of when, so the
  * second around midnight is conceded every day; half a day of smear is not.
@@ -47,9 +48,10 @@ export function leapSlackMicros(claim: DatedClaim): bigint {
   const fromMidnight = midpointMicros - day * DAY_MICROS;
   const distance = fromMidnight < 0n ? -fromMidnight : fromMidnight;
   const isAtMidnight = distance <= radiusMicros + SECOND_MICROS;
-  switch (DIALECTS[dialect].leapSecond) {
+  const { leapSecond, versionEcho } = DIALECTS[dialect];
+  switch (leapSecond) {
     case "in-radius":
-      return 0n;
+      return isAtMidnight && versionEcho === "top" ? SECOND_MICROS : 0n;
     case "repeated":
     case "unsaid":
       return isAtMidnight ? SECOND_MICROS : 0n;

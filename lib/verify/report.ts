@@ -1,7 +1,7 @@
 /**
  * Malfeasance reports: reading every form that was ever specified or shipped, and writing
  * the one of RFC 10049, section 8.4. Reading looks at the form alone; whether a report
- * proves something is decided in `report_verdict.ts`.
+ * proves something is decided in `judge.ts`.
  *
  * @module
  */

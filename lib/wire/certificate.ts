@@ -13,7 +13,7 @@ import {
   type VerifyEquation,
   verifyStrict,
 } from "../crypto/ed25519.ts";
-import type { ContextKind, TimeUnit } from "./dialect.ts";
+import type { ContextKind, Dialect, TimeUnit } from "./dialect.ts";
 import {
   checkFields,
   nested,
@@ -63,6 +63,16 @@ const ACCEPTED: Readonly<Record<ContextKind, readonly Spelling[]>> = {
   plain: ["plain"],
   rfc: ["rfc", "plain"],
 };
+
+/** Which spelling of the contexts to sign version 1 with: the RFC's text, or the drafts'. */
+export type V1Context = "rfc" | "draft";
+
+/** The spelling a server signs with. */
+export function spellingOf(dialect: Dialect, v1Context: V1Context): Spelling {
+  return dialect.context === "rfc" && v1Context === "draft"
+    ? "plain"
+    : dialect.context;
+}
 
 /** Which of the two signatures in a reply. */
 export type SignatureRole = "delegation" | "response";

@@ -493,20 +493,27 @@ export const ALIASES: readonly number[] = [
   0x80000013,
 ];
 
-/** Versions that all servers are asked for first, ascending as 12 and later demand. */
+/**
+ * Versions that all servers are asked for first, ascending as 12 and later demand. No more
+ * than four, since some servers read no further and 0x8000000c comes last. `docs/interop.md`
+ * shows that these four are enough for everybody.
+ */
 export const DEFAULT_OFFER: readonly number[] = [
   1,
   0x80000007,
-  0x80000008,
   0x8000000b,
   0x8000000c,
 ];
 
-/** What a client tries, in this order, until something answers. */
+/**
+ * What a client tries, in this order, until something answers. A server is known that takes no
+ * list of more than one number, and none that speaks the numbers of the last offer alone.
+ */
 export const OFFERS: readonly (readonly number[])[] = [
   DEFAULT_OFFER,
   [0x8000000c],
   [GOOGLE_VERSION],
+  [0x80000008, 0x80000009, 0x8000000a],
 ];
 
 /** Some servers read no more than this many offered numbers. */
@@ -635,10 +642,10 @@ export function selectVersion(
 }
 
 /**
- * Could a reply in one of these dialects be passed off as a reply in the other? Up to draft
- * 11 the version is not signed, so it has to follow from what is: the response context does
- * not tell, being the same for all of them. Drafts 05-06 and 08-11 sign alike and read the time differently: whoever is on the way could turn the one
- * into the other by changing VER, and a time of today into one of 1858.
+ * Could a reply in one of these dialects be passed off as a reply in the other, but for the
+ * time in it? Up to draft 11 the version is not signed, and the response context is the same
+ * for all of them. Drafts 05-06 and 08-11 sign alike and read the time differently, so only
+ * the signed number tells (see `isPlausible()`); whoever offers both at once invites doubt.
  */
 export function areConfusable(a: Dialect, b: Dialect): boolean {
   return a.versionEcho === "top" && b.versionEcho === "top" &&

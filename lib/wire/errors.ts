@@ -70,23 +70,65 @@ export class WireError extends Error {
 /** Where reaching a server failed before any answer. */
 export type NetworkErrorCode = "name" | "unreachable" | "denied";
 
+/** What was being done when it failed; stable. */
+export type FailureStep = "lookup" | "udp" | "tcp" | "https";
+
+/** Why it failed, as far as the system or the other end says; stable. */
+export type FailureReason =
+  | "refused"
+  | "reset"
+  | "no-route"
+  | "name"
+  | "timeout"
+  | "denied"
+  | "certificate-expired"
+  | "certificate-not-yet-valid"
+  | "certificate-untrusted"
+  | "certificate-name"
+  | "no-tls"
+  | "other";
+
+/** Whom a failure concerns, what was being done, and why it failed. */
+export interface FailureContext {
+  /** A name, `host:port`, or a URL. */
+  readonly server?: string | undefined;
+  /** What was being done. */
+  readonly step?: FailureStep | undefined;
+  /** Why it failed. */
+  readonly reason?: FailureReason | undefined;
+}
+
 /** The server could not be asked at all: no such name, no route, no permission. */
 export class NetworkError extends Error {
   /** Always `NetworkError`. */
   override readonly name = "NetworkError";
   /** Where it failed; stable. */
   readonly code: NetworkErrorCode;
+  /** Whom it concerns: a name, `host:port`, or a URL. */
+  readonly server: string | undefined;
+  /** What was being done. */
+  readonly step: FailureStep | undefined;
+  /** Why it failed, as data. */
+  readonly reason: FailureReason | undefined;
 
   /**
    * Made by this package.
    *
    * @param code Where it failed.
    * @param message A sentence for people.
-   * @param options The underlying error as `cause`.
+   * @param options The underlying error as `cause`, and what is known besides.
    */
-  constructor(code: NetworkErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    code: NetworkErrorCode,
+    message: string,
+    options: ErrorOptions & FailureContext = {},
+  ) {
+    const { server, step, reason, ...rest } = options;
+    super(message, rest);
     this.code = code;
+    this.server = server;
+    this.step = step;
+    this.reason = reason;
   }
 }
 
@@ -122,22 +164,42 @@ export type ClockErrorCode =
   | "contradiction"
   | "suspended";
 
+/** What became of one server of a measurement that failed. */
+export interface ClockOutcome {
+  /** Its name in the list; any characters may stand in it. */
+  readonly server: string;
+  /** What is thought of it, as in a `ServerOutcome`. */
+  readonly status: string;
+  /** What asking it threw, if it did. */
+  readonly error: unknown;
+}
+
 /** The time is not known well enough to be told. */
 export class ClockError extends Error {
   /** Always `ClockError`. */
   override readonly name = "ClockError";
   /** Why; stable. */
   readonly code: ClockErrorCode;
+  /** What became of the servers, where some were asked; else empty. */
+  readonly outcomes: readonly ClockOutcome[];
 
   /**
    * Made by this package.
    *
    * @param code Why.
    * @param message A sentence for people.
-   * @param options The underlying error as `cause`.
+   * @param options The underlying error as `cause`, and what became of the servers.
    */
-  constructor(code: ClockErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    code: ClockErrorCode,
+    message: string,
+    options: ErrorOptions & {
+      readonly outcomes?: readonly ClockOutcome[] | undefined;
+    } = {},
+  ) {
+    const { outcomes = [], ...rest } = options;
+    super(message, rest);
     this.code = code;
+    this.outcomes = outcomes;
   }
 }

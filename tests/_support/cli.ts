@@ -210,6 +210,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What it may do. */
   readonly permissions?: readonly string[];
+  /** How many files and sockets it may have open. */
+  readonly files?: number;
 }
 
 /** What the runtime is called with to run a program with this project's settings. */
@@ -227,13 +229,20 @@ export const CLI: string = fileURLToPath(
   new URL("../../cli.ts", import.meta.url),
 );
 
+/** A shell that becomes the program, with no more files than its name says. */
+const LIMITED = 'ulimit -n "$0" && exec "$@"';
+
 /** The program as a process of its own, ready to be started. */
 export function command(
   args: readonly string[],
-  { cwd, env, permissions }: ProcessOptions = {},
+  { cwd, env, permissions, files }: ProcessOptions = {},
 ): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [...programWords(CLI, permissions), ...args],
+  const words = [...programWords(CLI, permissions), ...args];
+  const [program = "", ...rest] = files === undefined
+    ? [Deno.execPath(), ...words]
+    : ["sh", "-c", LIMITED, `${files}`, Deno.execPath(), ...words];
+  return new Deno.Command(program, {
+    args: rest,
     ...(cwd === undefined ? {} : { cwd }),
     env: {
       NO_COLOR: "1",

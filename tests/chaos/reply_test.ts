@@ -3,7 +3,7 @@ import type { Misdeed } from "../../lib/chaos/behaviour.ts";
 import { type ChaosKeys, misstate, spoil } from "../../lib/chaos/reply.ts";
 import { createSigner } from "../../lib/crypto/ed25519.ts";
 import type { DialectId } from "../../lib/wire/dialect.ts";
-import { spellingOf } from "../../lib/server/keyring.ts";
+import { spellingOf } from "../../lib/wire/certificate.ts";
 import { type ParsedRequest, parseRequest } from "../../lib/wire/request.ts";
 import { verifyResponse } from "../../lib/verify/response.ts";
 import {

@@ -70,7 +70,7 @@ Deno.test(
         receivedWallAt: 5000 + wallMs,
       }, () => true);
     assert.equal(trip(20), 20_500n);
-    assert.equal(trip(60_020), 60_020_000n);
+    assert.equal(trip(60_020), 60_021_000n);
     assert.equal(trip(-3000), 20_500n);
   },
 );

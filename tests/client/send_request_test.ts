@@ -343,6 +343,17 @@ Deno.test("sendRequest() offers something else when nothing comes, and repeats i
       assert.equal(version, GOOGLE_VERSION);
       assert.equal(running.counters.udp.received, 3);
     },
+    "what hardly anybody speaks in the end": async () => {
+      await using running = await serve(
+        await makeServer({ versions: [0x80000009] }),
+        { hostname: "127.0.0.1", port: 0 },
+      );
+      const { version } = await query(running.address.port, {
+        transport: "udp",
+      });
+      assert.equal(version, 0x80000009);
+      assert.equal(running.counters.udp.received, 4);
+    },
     "the usual versions after the wanted ones": async () => {
       await using asked = await scripted(async (request, say) => {
         if (offerOf(request).length > 1) {

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { elapsedMs, SleepWatch } from "../../lib/client/sleep_watch.ts";
+import {
+  elapsedMs,
+  missedMicros,
+  SleepWatch,
+} from "../../lib/client/sleep_watch.ts";
 
 const none = { permissions: "none" } as const;
 
@@ -147,7 +151,29 @@ Deno.test(
   () => {
     assert.equal(elapsedMs(20, 20), 20);
     assert.equal(elapsedMs(20.25, 21), 20.25);
-    assert.equal(elapsedMs(20, 60_020), 60_020);
+    assert.equal(elapsedMs(20, 60_020), 60_021);
     assert.equal(elapsedMs(20, -60_000), 20);
+  },
+);
+
+Deno.test(
+  "a nap counts in full though the wall clock tells whole milliseconds",
+  none,
+  () => {
+    const clocks = new Clocks();
+    const wall = () => Math.floor(clocks.wall());
+    for (const beganMs of [0, 0.001, 0.5, 0.999]) {
+      for (const napMs of [10.001, 100.5, 3000.999]) {
+        clocks.offset = 5_000_000 + beganMs;
+        const watch = new SleepWatch({ now: clocks.now, wall });
+        const wallMs = wall();
+        clocks.sleep(napMs);
+        const { missedMs } = watch.look();
+        assert(Number(missedMicros(missedMs)) >= napMs * 1000);
+        assert(elapsedMs(0, wall() - wallMs) >= napMs);
+      }
+    }
+    // Without a nap nothing is made up for.
+    assert.equal(missedMicros(0.25), 250n);
   },
 );

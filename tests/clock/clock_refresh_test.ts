@@ -77,6 +77,11 @@ test(
     assert.equal(codeOf(clock), "stale");
     await timers.fire();
     assert.equal((stage.errors[0] as ClockError).code, "no-answer");
+    // Whoever reads the clock then learns why there is nothing newer.
+    assert.throws(
+      () => clock.now(),
+      (error) => (error as ClockError).cause === stage.errors[0],
+    );
     for (let n = 0; n < 5; n++) assert.equal(codeOf(clock), "stale");
     assert.deepEqual(timers.delays, [5000]);
   },
@@ -241,6 +246,23 @@ test("a short sleep while it measures makes it no less true", async (stage) => {
   const { earliestMicros, latestMicros } = clock.now();
   assert(earliestMicros <= truthMicros);
   assert(latestMicros >= truthMicros + 4n * SECOND);
+});
+
+test("a nap between two measurements makes neither of them wrong", async (stage) => {
+  for (const napMs of [100, 1000, 4900]) {
+    stage.outcome = 0n;
+    stage.radiusMicros = 1000n;
+    using clock = await stage.create();
+    const truthMicros = stage.world.truthMicros + BigInt(napMs) * 1000n;
+    stage.wallAheadMs += napMs;
+    stage.outcome = BigInt(napMs) * 1000n;
+    await clock.refresh();
+    const { earliestMicros, latestMicros } = clock.now();
+    assert(earliestMicros <= truthMicros && latestMicros >= truthMicros);
+    // What no nap explains is a contradiction as before.
+    stage.outcome += SECOND;
+    await assert.rejects(clock.refresh(), { code: "contradiction" });
+  }
 });
 
 test("close() ends a measurement, and onError is not told", async (stage) => {

@@ -131,6 +131,27 @@ Deno.test("forget() makes it say nothing, but not go back", none, () => {
   assert.equal(word(clock.read(at(3))), "contradiction");
 });
 
+Deno.test(
+  "what is conceded makes room for later measurements only",
+  none,
+  () => {
+    for (
+      const [seconds, agrees] of [[4, true], [6, false], [-4, false]] as const
+    ) {
+      const clock = model();
+      clock.accept(around(0), at(0));
+      clock.concede(3n * SECOND);
+      assert.equal(clock.accept(around(seconds), at(0)), agrees);
+    }
+    const clock = model();
+    clock.accept(around(0), at(0));
+    clock.accept(around(500), at(1));
+    clock.concede(3n * SECOND);
+    // The rival may be the right one, and has missed the same.
+    assert.equal(clock.accept(around(505), at(1)), true);
+  },
+);
+
 Deno.test("forget() ends a contradiction", none, () => {
   const clock = model();
   clock.accept(around(0), at(0));

@@ -145,7 +145,7 @@ test("a version says what to offer first", () => {
     [draft14, draft14, undefined],
     [String(draft14), draft14, undefined],
     ["0x8000000C", draft14, undefined],
-    [draft8, draft8, undefined],
+    [draft8, draft8, [...DEFAULT_OFFER, draft8].sort((a, b) => a - b)],
     [draft9, draft9, [...DEFAULT_OFFER, draft9].sort((a, b) => a - b)],
     [alias, alias, [...DEFAULT_OFFER, alias]],
     [draft5, draft5, [1, draft5, DIALECTS["draft-07"].code, draft14]],

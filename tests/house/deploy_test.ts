@@ -70,6 +70,8 @@ function exposition(): string {
     notAfterMicros: 1n,
     publicKeys: ["key"],
     rootChanged: false,
+    listeners: [{ transport: "udp", address: "[::]:2002", up: true }],
+    selfChecks: 1,
   });
 }
 

@@ -102,6 +102,49 @@ Deno.test(
   },
 );
 
+Deno.test("openNotifier() says why there is no way", {
+  permissions: "none",
+}, () => {
+  const names = ["@abstract", "/nowhere/notify", "relative", "vsock:2"];
+  for (const name of names) {
+    const problems: string[] = [];
+    openNotifier(name, (reason) => void problems.push(reason));
+    assert.equal(problems.length, 1, name);
+    assert.match(problems[0] ?? "", /^it /);
+  }
+  for (const name of [undefined, ""]) {
+    openNotifier(name, () => assert.fail("nobody was named"));
+  }
+});
+
+withSockets(
+  "what does not get through is said once, until something does",
+  async () => {
+    await using manager = await listen();
+    const problems: string[] = [];
+    const open = () =>
+      openNotifier(manager.path, (reason) => void problems.push(reason));
+    const notifier = open();
+    assert(notifier);
+    await notifier.notify("READY=1");
+    assert.deepEqual(problems, []);
+    manager.close();
+    for (let i = 0; i < 3; i++) await notifier.notify("WATCHDOG=1");
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? "", /os error/);
+    await Deno.remove(manager.path);
+    const again = Deno.listenDatagram({
+      transport: "unixpacket",
+      path: manager.path,
+    });
+    await notifier.notify("WATCHDOG=1");
+    again.close();
+    await notifier.notify("WATCHDOG=1");
+    assert.equal(problems.length, 2);
+    notifier.close();
+  },
+);
+
 withSockets("a notifier sends what it is given", async () => {
   await using manager = await listen();
   const notifier = openNotifier(manager.path);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  causeOf,
   type ClockLimits,
   type ClockStatus,
   judgeClock,
@@ -247,4 +248,28 @@ Deno.test("StepDetector tells each step once, in both directions", none, () => {
       assert.equal(detector.check(wall + 9n - step, monotonic + 9n), -step);
     }),
   );
+});
+
+Deno.test("causeOf() says why, wherever judgeClock() claims more", none, () => {
+  const limits = { radiusMicros: 1_000_000n, maxRadiusMicros: 10_000_000n };
+  const well = { synchronised: true, maxErrorMicros: 0n, leap: false };
+  const bad = 5_000_000n;
+  const cases = [
+    [undefined, undefined],
+    [well, undefined],
+    [{ ...well, maxErrorMicros: bad }, "error-bound"],
+    [{ ...well, synchronised: false }, "unsynchronised"],
+    [{ ...well, synchronised: false, maxErrorMicros: bad }, "unsynchronised"],
+    [{ ...well, leap: true }, "leap-second"],
+    [{ ...well, leap: true, maxErrorMicros: 1_500_000n }, "leap-second"],
+    [{ ...well, leap: true, maxErrorMicros: bad }, "error-bound"],
+  ] as const;
+  for (const [clock, cause] of cases) {
+    assert.equal(causeOf(clock, limits), cause);
+    const { status } = judgeClock(clock, limits);
+    assert.equal(
+      cause !== undefined,
+      status === "widened" || status === "stopped",
+    );
+  }
 });

@@ -106,9 +106,27 @@ Deno.test("ClockWatch tells each change of status once", none, () => {
   const kind = "clock-status";
   assert.deepEqual(events, [
     { kind, status: "ok", radiusMicros: 3n * SECOND },
-    { kind, status: "widened", radiusMicros: 5n * SECOND },
-    { kind, status: "stopped", radiusMicros: 61n * SECOND },
-    { kind, status: "widened", radiusMicros: 16n * SECOND },
+    {
+      kind,
+      status: "widened",
+      radiusMicros: 5n * SECOND,
+      cause: "error-bound",
+      maxErrorMicros: 4n * SECOND,
+    },
+    {
+      kind,
+      status: "stopped",
+      radiusMicros: 61n * SECOND,
+      cause: "error-bound",
+      maxErrorMicros: 60n * SECOND,
+    },
+    {
+      kind,
+      status: "widened",
+      radiusMicros: 16n * SECOND,
+      cause: "unsynchronised",
+      maxErrorMicros: 0n,
+    },
     { kind, status: "ok", radiusMicros: 3n * SECOND },
     { kind, status: "unknown", radiusMicros: 3n * SECOND },
   ]);

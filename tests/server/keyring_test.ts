@@ -11,8 +11,8 @@ import {
   type Keyring,
   LEAST_VALIDITY_MICROS,
   refusalAt,
-  spellingOf,
 } from "../../lib/server/keyring.ts";
+import { spellingOf } from "../../lib/wire/certificate.ts";
 import { encodeMessage, type Entry } from "../../lib/wire/message.ts";
 import { Responder } from "../../lib/server/responder.ts";
 import { TAG } from "../../lib/wire/tag.ts";

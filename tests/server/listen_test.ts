@@ -1,18 +1,14 @@
 import assert from "node:assert/strict";
 import { ServerError } from "../../lib/wire/errors.ts";
-import {
-  closed,
-  type Listening,
-  openAll,
-  type ServeOptions,
-} from "../../lib/server/listen.ts";
+import { type Listening, openAll } from "../../lib/server/listen.ts";
+import { closed } from "../../lib/server/listener.ts";
 import { sendRequest } from "../../mod.ts";
 import { formatAddress } from "../../lib/net/datagram.ts";
 import { resolve } from "../../lib/net/resolve.ts";
 import { openUdp } from "../../lib/net/udp.ts";
 import { Server } from "../../lib/server/core.ts";
 import type { ServerEvent } from "../../lib/server/event.ts";
-import { serve } from "../../lib/server/serve.ts";
+import { serve, type ServeOptions } from "../../lib/server/serve.ts";
 import { requestFor } from "../_support/fixtures.ts";
 import {
   assertBalanced,

@@ -373,6 +373,32 @@ Deno.test("keys, version and a changed root are told", none, () => {
   assert.equal(valueOf(unchanged, "roughtime_root_changed"), 0);
 });
 
+Deno.test(
+  "listeners that answer are 1, others 0, and unknown ones are not told",
+  none,
+  () => {
+    const listeners = [
+      { transport: "udp", address: "[::]:2002", up: true },
+      { transport: "tcp", address: "[::]:2002", up: false },
+      { transport: "udp", address: "[::1]:2003", up: undefined },
+    ] as const;
+    const families = read(
+      renderMetrics(createCounters(), { ...GAUGES, listeners, selfChecks: 7 }),
+    );
+    assert.deepEqual(
+      families.get("roughtime_listener_up")?.samples.map((
+        { labels, value },
+      ) => [
+        labels.transport,
+        labels.address,
+        value,
+      ]),
+      [["udp", "[::]:2002", 1], ["tcp", "[::]:2002", 0]],
+    );
+    assert.equal(valueOf(families, "roughtime_self_checks_total"), 7);
+  },
+);
+
 Deno.test("a label may say anything", none, () => {
   const hostile = [
     'a"b',

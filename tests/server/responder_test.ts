@@ -527,7 +527,7 @@ Deno.test(
       },
       // Only what this server was told to speak.
       {
-        offer: DEFAULT_OFFER,
+        offer: [1, 0x80000008, 0x8000000b, 0x8000000c],
         options: { versions: [0x80000008] },
         expect: 0x80000008,
         dialect: "draft-08",

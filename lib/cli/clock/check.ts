@@ -15,8 +15,10 @@ import {
 } from "./compare.ts";
 import {
   describeConsensus,
+  describeFailures,
   describeLocalClock,
   exitOf,
+  warnOfFailures,
 } from "../ecosystem/consensus.ts";
 import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { messageOf } from "../terminal/failure.ts";
@@ -58,6 +60,7 @@ export async function clockCheck(
     output.out(`Clock: ${describeState(state, options)}`);
     if (local) output.out(describeLocalClock(local));
     output.out(describeConsensus(measurement));
+    if (!measurement.quorum.ok) warnOfFailures(measurement, output);
   }
   return state === "UNKNOWN"
     ? exitOf(measurement)
@@ -111,7 +114,10 @@ async function checkForNagios(
     state = judge(comparison, options);
     const { voters, agreeing } = measurement.quorum;
     text = local === undefined
-      ? describeConsensus(measurement).toLowerCase()
+      ? [
+        describeConsensus(measurement).toLowerCase(),
+        ...describeFailures(measurement),
+      ].join("; ").replaceAll("|", "/")
       : `${describeLocalClock(local).toLowerCase()} | offset=${
         formatSeconds(local.offMicros)
       }s;-${options.warn}:${options.warn};-${options.crit}:${options.crit} operators=${voters} agreeing=${agreeing}`;

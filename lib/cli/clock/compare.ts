@@ -16,6 +16,7 @@ import {
   type LocalClock,
   wallClockAt,
 } from "../ecosystem/consensus.ts";
+import { toErrorObject } from "../terminal/failure.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import {
   type ManyOptions,
@@ -122,9 +123,10 @@ export function jsonComparison(
 ): Record<string, unknown> {
   return {
     ...jsonConsensus(measurement, local),
-    servers: measurement.outcomes.map(({ server, status }) => ({
+    servers: measurement.outcomes.map(({ server, status, error }) => ({
       name: server.name,
       status,
+      ...(error !== undefined && { error: toErrorObject(error) }),
     })),
   };
 }

@@ -18,6 +18,7 @@ import {
   describeLocalClock,
   exitOf,
   formatOffset,
+  warnOfFailures,
 } from "../ecosystem/consensus.ts";
 import type { Interval } from "../../ecosystem/quorum.ts";
 import { EXIT } from "../terminal/exit_code.ts";
@@ -72,6 +73,7 @@ export async function clockSet(
   }
   if (local) output.out(describeLocalClock(local));
   output.out(describeConsensus(measurement));
+  if (!measurement.quorum.ok) warnOfFailures(measurement, output);
   if (local === undefined) {
     output.out("Clock not set: there is no majority to set it by.");
     return exitOf(measurement);

@@ -15,8 +15,10 @@ import {
 } from "./compare.ts";
 import {
   describeConsensus,
+  describeFailures,
   describeLocalClock,
   exitOf,
+  warnOfFailures,
 } from "../ecosystem/consensus.ts";
 import { EXIT } from "../terminal/exit_code.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
@@ -47,6 +49,7 @@ export async function clockWait(
     ? Infinity
     : world.now() + options.maxWait * 1000;
   let pause = FIRST_PAUSE_MS;
+  let said = "";
   while (true) {
     const comparison = await compare();
     const { local } = comparison;
@@ -54,18 +57,31 @@ export async function clockWait(
       report(comparison, true, options, output);
       return EXIT.ok;
     }
+    // Whoever waits for days is told who does not answer when that changes, not each time.
+    const failures = local
+      ? ""
+      : String(describeFailures(comparison.measurement));
+    const isNews = failures !== "" && failures !== said;
+    said = failures;
     // What is not permitted does not come with time.
     const exitCode = exitOf(comparison.measurement);
     if (exitCode === EXIT.denied) {
       report(comparison, false, options, output);
+      if (isNews && !options.json) {
+        warnOfFailures(comparison.measurement, output);
+      }
       return exitCode;
     }
     const left = until - world.now();
     if (left <= 0) {
       report(comparison, false, options, output);
+      if (isNews && !options.json) {
+        warnOfFailures(comparison.measurement, output);
+      }
       return local ? EXIT.clockOff : exitCode;
     }
     output.err(`roughly: waiting: ${state(comparison)}`);
+    if (isNews) warnOfFailures(comparison.measurement, output);
     await world.wait(Math.min(pause, left));
     pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
   }

@@ -12,7 +12,11 @@ import type { Answer } from "../../ecosystem/pick.ts";
 import type { Interval } from "../../ecosystem/quorum.ts";
 import { formatTime } from "../../wire/timestamp.ts";
 import { classify, EXIT } from "../terminal/exit_code.ts";
-import { toErrorObject } from "../terminal/failure.ts";
+import {
+  lowerFirst,
+  systemMessage,
+  toErrorObject,
+} from "../terminal/failure.ts";
 import {
   formatMillis,
   formatSeconds,
@@ -136,6 +140,33 @@ function describeStatus({ status, error, answers }: ServerOutcome): string {
       return answers.length > 0 && error !== undefined
         ? `${status}, then ${toErrorObject(error).code}`
         : status;
+  }
+}
+
+/** One line for each server that gave no answer that counts: which, and why. */
+export function describeFailures({ outcomes }: Measurement): string[] {
+  return outcomes.flatMap((outcome) => {
+    const why = whyNot(outcome);
+    return why === undefined
+      ? []
+      : [`${printable(outcome.server.name)}: ${why}`];
+  });
+}
+
+function whyNot({ status, error, answers }: ServerOutcome): string | undefined {
+  if (error !== undefined) return lowerFirst(systemMessage(error));
+  const radius = answers.at(-1)?.verdict?.radiusMicros;
+  return status === "vague" && radius !== undefined
+    ? `it may be off by ${
+      formatSeconds(radius)
+    } s, as it says itself, which is too much to count`
+    : undefined;
+}
+
+/** Says on stderr who did not answer, and why, as `roughly: warning: NAME: WHY`. */
+export function warnOfFailures(measurement: Measurement, output: Output): void {
+  for (const line of describeFailures(measurement)) {
+    output.err(`roughly: warning: ${line}`);
   }
 }
 

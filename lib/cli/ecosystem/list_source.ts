@@ -107,8 +107,40 @@ export function pickServer(list: ServerList, name: string): ListedServer {
       `name one of ${names}`,
     );
   }
+  const skipped = list.skipped.find((one) => isMeant(one.name, name));
+  if (skipped !== undefined) {
+    throw new UsageError(
+      `cannot ask ${skipped.name}, though the list has it: ${
+        explainSkip(skipped.reason)
+      }`,
+      skipped.reason === "key-type"
+        ? "every version of the protocol signs with ed25519"
+        : "'roughly ecosystem lint' says more about the list",
+    );
+  }
   throw new UsageError(
     `there is no server called "${name}" in the list`,
     names === "" ? "the list has no server to use" : `there is ${names}`,
   );
+}
+
+/** The rules of names are those of servers that can be asked, without their addresses. */
+function isMeant(listed: string, name: string): boolean {
+  const wanted = name.trim().toLowerCase();
+  return wanted !== "" && listed.toLowerCase().startsWith(wanted);
+}
+
+/** Entries that an error names; `ecosystem lint` names all. */
+const MAX_NAMED = 3;
+
+/** Why nothing of a list can be used. */
+export function whyUnusable({ skipped }: ServerList): string {
+  if (skipped.length === 0) return "it is empty";
+  const more = skipped.length - MAX_NAMED;
+  return [
+    ...skipped.slice(0, MAX_NAMED).map(({ name, reason }) =>
+      `${name}: ${explainSkip(reason)}`
+    ),
+    ...(more > 0 ? [`and ${more} more`] : []),
+  ].join("; ");
 }

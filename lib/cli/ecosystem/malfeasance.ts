@@ -15,13 +15,10 @@ import {
   jsonConsensus,
   jsonServer,
   wallClockAt,
+  warnOfFailures,
 } from "./consensus.ts";
 import { classify, EXIT, UsageError } from "../terminal/exit_code.ts";
-import {
-  lowerFirst,
-  systemMessage,
-  toErrorObject,
-} from "../terminal/failure.ts";
+import { systemMessage, toErrorObject } from "../terminal/failure.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import {
   formatSeconds,
@@ -115,14 +112,7 @@ function describe(
   for (const { server } of outcomes) {
     output.out(`- ${printable(server.name)}`);
   }
-  const failed = outcomes.filter(({ error }) => error !== undefined);
-  for (const { server, error } of failed) {
-    output.err(
-      `roughly: warning: ${printable(server.name)}: ${
-        lowerFirst(systemMessage(error))
-      }`,
-    );
-  }
+  warnOfFailures(measurement, output);
   if (violations.length > 0) {
     output.out(
       written.file === undefined
@@ -133,7 +123,7 @@ function describe(
     );
     for (const line of describeViolations(measurement)) output.out(line);
   } else {
-    output.out("No malfeasance detected.");
+    output.out(describeInnocence(measurement));
     if (written.file !== undefined) {
       output.out(
         `Report saved to '${
@@ -143,6 +133,13 @@ function describe(
     }
   }
   output.out(describeConsensus(measurement));
+}
+
+/** Where nobody answers nobody lies, but that is no finding; nor can one contradict itself. */
+function describeInnocence({ chain }: Measurement): string {
+  return chain.length === 0
+    ? "Nothing was tested for malfeasance: no server answered."
+    : "No malfeasance detected.";
 }
 
 /** The proof first, then what the majority thinks of it, which is an opinion. */
@@ -186,6 +183,7 @@ function print(
     schema: MALFEASANCE_SCHEMA,
     ok: violations.length === 0 && quorum.ok && written.error === undefined,
     malfeasance: violations.length > 0,
+    answered: outcomes.filter(({ answers }) => answers.length > 0).length,
     report: written.file,
     error: written.error === undefined
       ? undefined

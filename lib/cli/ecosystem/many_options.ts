@@ -8,7 +8,7 @@ import type { SurveyOptions } from "../../ecosystem/measure.ts";
 import type { ListedServer } from "../../ecosystem/list.ts";
 import type { Transport } from "../../net/transport.ts";
 import { UsageError } from "../terminal/exit_code.ts";
-import { loadList } from "./list_source.ts";
+import { loadList, whyUnusable } from "./list_source.ts";
 import { showProgress } from "./consensus.ts";
 import type { Output } from "../terminal/output.ts";
 
@@ -27,13 +27,11 @@ export async function serversFor(
   list: string | undefined,
   output: Output,
 ): Promise<readonly ListedServer[]> {
-  const { servers } = await loadList(list, {
-    output,
-    verbose: true,
-  });
+  const read = await loadList(list, { output, verbose: true });
+  const { servers } = read;
   if (servers.length > 0) return servers;
   throw new UsageError(
-    "there is no server in the list that could be asked",
+    `there is no server in the list that could be asked: ${whyUnusable(read)}`,
     "'roughly ecosystem lint' says what is wrong with it",
   );
 }

@@ -14,6 +14,7 @@ import {
   jsonConsensus,
   jsonServer,
   wallClockAt,
+  warnOfFailures,
 } from "./consensus.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
@@ -60,5 +61,6 @@ export async function ecosystemState(
   for (const line of describeServers(survey_)) output.out(line);
   output.out(describeConsensus(survey_));
   if (localClock) output.out(describeLocalClock(localClock));
+  if (!quorum.ok) warnOfFailures(survey_, output);
   return exitCode;
 }

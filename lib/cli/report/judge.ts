@@ -109,7 +109,14 @@ export async function reportVerify(
   const judged = await tryJudge(file, options, output);
   if (typeof judged === "number") return judged;
   if (options.json) printVerdict(judged, output);
-  else output.out(summary(judged));
+  else {
+    output.out(summary(judged));
+    if (isAccusedByStrangers(judged)) {
+      output.err(
+        "roughly: note: keys that are in no list used here contradict a listed server; anybody can make such keys",
+      );
+    }
+  }
   return exitOf(judged.verdict);
 }
 
@@ -193,7 +200,7 @@ function explanation(judged: Judged): string[] {
       `${formatSeconds(reply.midpointMicros)} s`,
     `± ${formatSeconds(reply.radiusMicros)} s`,
   ]);
-  const suspects = findSuspects(verdict);
+  const suspects = suspectsOf(judged);
   return [
     `Form: ${report.form}, ${
       entries.length === 1
@@ -220,6 +227,28 @@ function explanation(judged: Judged): string[] {
       } has a part in every contradiction; if the others are honest, it is the one.`
       : "Opinion: none. The report alone does not point to one server.",
   ];
+}
+
+/** Does a contradiction stand between a key of the list and one that is in none? */
+function isAccusedByStrangers({ verdict, isListed }: Judged): boolean {
+  if (!verdict.ok) return false;
+  const isKnown = (entry: number) =>
+    isListed(verdict.entries[entry]?.exchange.publicKey ?? new Uint8Array());
+  return verdict.violations.some(({ earlier, later }) =>
+    isKnown(earlier) !== isKnown(later)
+  );
+}
+
+/**
+ * Whom the report points to. Whoever writes one can add keys of their own that contradict an
+ * honest server, so those make no listed server a suspect.
+ */
+function suspectsOf(judged: Judged): Uint8Array[] {
+  if (!judged.verdict.ok) return [];
+  const suspects = findSuspects(judged.verdict);
+  return isAccusedByStrangers(judged)
+    ? suspects.filter((key) => !judged.isListed(key))
+    : suspects;
 }
 
 /** Anybody can make keys that contradict each other. */
@@ -256,10 +285,8 @@ function more(pairs: number): string[] {
   return pairs > 0 ? [`Proven: ${pairs} more such pairs.`] : [];
 }
 
-function printVerdict(
-  { report, verdict, nameOf }: Judged,
-  output: Output,
-): void {
+function printVerdict(judged: Judged, output: Output): void {
+  const { report, verdict, nameOf, isListed } = judged;
   const { form } = report;
   if (!verdict.ok) {
     const { entry, fault } = verdict;
@@ -280,11 +307,12 @@ function printVerdict(
     entries: verdict.entries.map(({ verdict: reply, exchange }) => ({
       server: nameOf(exchange.publicKey),
       publicKey: exchange.publicKey,
+      listed: isListed(exchange.publicKey),
       version: formatVersion(reply.version),
       midpoint: jsonTime(reply.midpointMicros),
       radiusMicros: reply.radiusMicros,
     })),
     violations: verdict.violations,
-    suspects: findSuspects(verdict).map(formatKey),
+    suspects: suspectsOf(judged).map(formatKey),
   });
 }

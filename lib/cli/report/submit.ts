@@ -35,7 +35,7 @@ export async function reportSubmit(
     );
   }
   const report = await readReport(file);
-  const { ok, status, retryAt } = await submitReport(report, target, {
+  const { ok, status, retryAt, said } = await submitReport(report, target, {
     ...library,
     tries: options.tries,
     onRetry: (why, delayMs) =>
@@ -52,6 +52,7 @@ export async function reportSubmit(
       ok,
       url: target,
       status,
+      ...(said !== undefined && { said }),
       ...(again !== undefined && { retryAt: again }),
     });
   } else {
@@ -60,6 +61,7 @@ export async function reportSubmit(
         ? `Report taken by ${printable(target)} (HTTP ${status}).`
         : `Report refused by ${printable(target)} (HTTP ${status}).`,
     );
+    if (said !== undefined) output.out(`It says: ${printable(said)}`);
   }
   if (again !== undefined) {
     output.err(

@@ -5,10 +5,11 @@
  */
 
 import { type ServerCounters, sumDropped } from "../../server/counters.ts";
-import type { EventSink } from "../../server/event.ts";
+import type { ClockCause } from "../../server/clock_guard.ts";
+import type { EventSink, ServerEvent } from "../../server/event.ts";
 import { formatTime } from "../../wire/timestamp.ts";
 import { messageOf } from "../terminal/failure.ts";
-import { LISTENING, type Log, STATS } from "../terminal/log.ts";
+import { LISTENING, type Log, type LogFields, STATS } from "../terminal/log.ts";
 import { formatSeconds } from "../terminal/output.ts";
 
 /** Writes events to a log. */
@@ -27,6 +28,16 @@ export function logEvents(log: Log): EventSink {
           ...(reason === undefined ? {} : { reason }),
         });
       }
+      case "any-source": {
+        return log.log(
+          "info",
+          "replies leave from an address of the system's choice",
+          {
+            address: event.address,
+            hint: "with several addresses, --listen on each",
+          },
+        );
+      }
       case "buffer-cut": {
         const { wantedBytes, givenBytes } = event;
         return givenBytes === undefined
@@ -40,11 +51,13 @@ export function logEvents(log: Log): EventSink {
           });
       }
       case "connections-cut": {
-        const { wanted, given } = event;
+        const { wanted, given, files } = event;
         return log.log("warning", "fewer connections than asked for", {
           wanted,
           given,
-          hint: "raise the limit of open files",
+          hint: files === undefined
+            ? "--allow-ffi tells how many files may be open"
+            : "raise the limit of open files",
         });
       }
       case "rotated":
@@ -67,10 +80,12 @@ export function logEvents(log: Log): EventSink {
           case "widened":
             return log.log("warning", "clock may be off: radius widened", {
               radius,
+              ...whyOff(event),
             });
           case "stopped":
             return log.log("error", "clock may be off: nothing is signed", {
               radius,
+              ...whyOff(event),
             });
         }
         return;
@@ -79,6 +94,20 @@ export function logEvents(log: Log): EventSink {
         return log.log("warning", "clock was stepped", {
           by: `${formatSeconds(event.stepMicros)}s`,
         });
+      case "listener-down": {
+        const { transport, address } = event;
+        return log.log("error", "no answer from a listener, opening it anew", {
+          transport,
+          address,
+        });
+      }
+      case "listener-up": {
+        const { transport, address } = event;
+        return log.log("info", "a listener answers again", {
+          transport,
+          address,
+        });
+      }
       case "panic":
         return log.log("error", "unforeseen fault, one request dropped", {
           error: messageOf(event.error),
@@ -94,6 +123,39 @@ export function logEvents(log: Log): EventSink {
     }
   };
 }
+
+type ClockStatusEvent = Extract<ServerEvent, { kind: "clock-status" }>;
+
+/** Why a clock may be off, and what to do. */
+function whyOff(
+  { status, cause, maxErrorMicros }: ClockStatusEvent,
+): LogFields {
+  if (cause === undefined) return {};
+  const said = { cause: CAUSES[cause] };
+  const error = maxErrorMicros === undefined
+    ? {}
+    : { error: `${formatSeconds(maxErrorMicros)}s` };
+  // Widening for a leap second is as it should be, until it makes the server fall silent.
+  if (cause === "leap-second" && status === "widened") return said;
+  return { ...said, ...error, hint: HINTS[cause] };
+}
+
+const CAUSES: Readonly<Record<ClockCause, string>> = {
+  "unsynchronised": "the kernel was not told that anything keeps it in step",
+  "error-bound": "the kernel's bound of its error has grown",
+  "leap-second": "a leap second is near",
+};
+
+const ELSE =
+  "--max-radius says how far off is too far, --trust-clock not to ask the kernel";
+
+const HINTS: Readonly<Record<ClockCause, string>> = {
+  "unsynchronised":
+    `run chrony with rtcsync, ntpd or systemd-timesyncd and see 'timedatectl timesync-status' or 'chronyc tracking'; ${ELSE}`,
+  "error-bound":
+    `see 'chronyc tracking' or 'timedatectl timesync-status' whether its sources answer; ${ELSE}`,
+  "leap-second": ELSE,
+};
 
 /** Writes the numbers so far. */
 export function logStats(log: Log, counters: ServerCounters): void {

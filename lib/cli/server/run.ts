@@ -8,7 +8,7 @@ import config from "../../../deno.json" with { type: "json" };
 import { windowState } from "../../wire/certificate.ts";
 import { dialectFor } from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
-import type { V1Context } from "../../server/keyring.ts";
+import type { V1Context } from "../../wire/certificate.ts";
 import { renderMetrics } from "../../server/metrics.ts";
 import { formatAddress } from "../../net/datagram.ts";
 import { linuxUdpProblem } from "../../net/linux/udp.ts";
@@ -35,7 +35,12 @@ import {
 } from "./key_source.ts";
 import { KeyWatch, toServerKeys } from "./key_watch.ts";
 import { Log, type LogFormat } from "../terminal/log.ts";
-import { type Output, printable } from "../terminal/output.ts";
+import {
+  explainLoss,
+  type Loss,
+  type Output,
+  printable,
+} from "../terminal/output.ts";
 import { onReload, onTermination } from "../terminal/signals.ts";
 
 /** Options as commander gives them. */
@@ -72,6 +77,7 @@ export async function serverRun(
   output: Output,
 ): Promise<number> {
   const log = new Log((line) => output.err(line), options.logFormat);
+  output.onLoss?.((loss) => sayLoss(loss, log, output));
   const keys = await loadKeys(options);
   const server = await createServer(options, keys, log);
   if (options.checkConfig) {
@@ -112,7 +118,7 @@ export async function serverRun(
     }
     announce(server, running.addresses, output);
     if (!hasKeys(keys)) warnOfNoKey(log);
-    const notifier = startNotifier(cleanups);
+    const notifier = startNotifier(log, cleanups);
     await notifier?.notify("READY=1");
     await running.finished;
     await notifier?.notify("STOPPING=1");
@@ -122,6 +128,13 @@ export async function serverRun(
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
   return EXIT.ok;
+}
+
+/** In the form of the log where that still works. A server goes on without either. */
+function sayLoss(loss: Loss, log: Log, output: Output): void {
+  if (loss.channel === "stderr") {
+    output.out(`roughly: error: ${explainLoss(loss)}`);
+  } else log.log("error", "cannot write", { ...loss });
 }
 
 async function createServer(
@@ -256,9 +269,11 @@ async function startMonitor(
           notAfterMicros: server.notAfterMicros,
           publicKeys: server.publicKeys.map(formatKey),
           rootChanged: watch.rootChanged,
+          listeners: running.listeners,
+          selfChecks: running.selfChecks,
         });
       },
-      problem: () => problemOf(server),
+      problem: () => problemOf(server, running),
     });
   } catch (cause) {
     throw new ServerError(
@@ -272,18 +287,31 @@ async function startMonitor(
 }
 
 /** Why a load balancer should not send anybody here. */
-function problemOf(server: Server): string | undefined {
+export function problemOf(
+  server: Pick<Server, "clockStatus" | "canSign">,
+  { listeners }: Pick<RunningServer, "listeners">,
+): string | undefined {
   if (server.clockStatus === "stopped") return "the clock may be off";
-  return server.canSign
+  if (!server.canSign) return "the time is outside the window of an online key";
+  const silent = listeners.filter(({ up }) => up === false)
+    .map(({ transport, address }) => `${transport} ${address}`);
+  return silent.length === 0
     ? undefined
-    : "the time is outside the window of an online key";
+    : `no answer from ${silent.join(" and ")}`;
 }
 
 /** Tells the service manager, also regularly if it asked for that. */
 function startNotifier(
+  log: Log,
   cleanups: (() => unknown)[],
 ): ReturnType<typeof openNotifier> {
-  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"));
+  const socket = Deno.env.get("NOTIFY_SOCKET");
+  const notifier = openNotifier(socket, (error) => {
+    log.log("warning", "the service manager could not be told", {
+      socket,
+      error,
+    });
+  });
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
   const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;

@@ -11,6 +11,7 @@ import {
   VerificationError,
   WireError,
 } from "../../wire/errors.ts";
+import { isClockReason } from "../../net/cause.ts";
 import { isPermissionError } from "../../net/resolve.ts";
 
 /** What the numbers mean. */
@@ -81,6 +82,9 @@ export function classify(error: unknown): { exitCode: number; code: string } {
 /** What to try next, where that is known. */
 export function hintFor(error: unknown): string | undefined {
   if (error instanceof UsageError) return error.hint;
+  if (error instanceof NetworkError && isClockReason(error.reason)) {
+    return "if the local clock may be wrong, use the bundled list or --list FILE: neither needs a certificate";
+  }
   return isTimeout(error)
     ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
     : undefined;

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { VerificationError } from "../../wire/errors.ts";
+import {
+  type FailureReason,
+  type FailureStep,
+  NetworkError,
+  VerificationError,
+} from "../../wire/errors.ts";
 import { classify, EXIT, hintFor } from "./exit_code.ts";
 import { type Output, printable, printJson } from "./output.ts";
 
@@ -24,15 +29,31 @@ export interface ErrorObject {
   readonly message: string;
   /** The reason as data, where an answer was rejected. */
   readonly rejection?: VerificationError["rejection"];
+  /** Whom it concerns. */
+  readonly server?: string;
+  /** What was being done. */
+  readonly step?: FailureStep;
+  /** Why it failed, as data. */
+  readonly reason?: FailureReason;
 }
 
 /** Puts an error into the form it has in JSON. */
 export function toErrorObject(error: unknown): ErrorObject {
   const { code } = classify(error);
   const message = messageOf(error);
-  return error instanceof VerificationError
-    ? { code, message, rejection: error.rejection }
-    : { code, message };
+  return { code, message, ...contextOf(error) };
+}
+
+/** What an error knows besides, as far as it does. */
+function contextOf(error: unknown): Partial<ErrorObject> {
+  if (error instanceof VerificationError) return { rejection: error.rejection };
+  if (!(error instanceof NetworkError)) return {};
+  const { server, step, reason } = error;
+  return {
+    ...(server !== undefined && { server }),
+    ...(step !== undefined && { step }),
+    ...(reason !== undefined && { reason }),
+  };
 }
 
 /**

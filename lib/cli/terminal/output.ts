@@ -15,32 +15,124 @@ export interface Output {
   err(line: string): void;
   /** Shows what is going on, on a terminal only; an empty text clears it. */
   progress(text: string): void;
+  /** Was anything lost that somebody waits for? */
+  readonly hasLost?: boolean;
+  /** Sets who says, once for each channel and on the other one, that it takes nothing. */
+  onLoss?(say: (loss: Loss) => void): void;
 }
 
-/** Writes to the console. */
-export const consoleOutput: Output = {
-  out: (line) => {
+/** A channel that does not take what is written to it. */
+export interface Loss {
+  /** Which. */
+  readonly channel: "stdout" | "stderr";
+  /** Such as "no space left on device". */
+  readonly reason: string;
+}
+
+/** What takes bytes: `Deno.stdout` and `Deno.stderr`, or something else in tests. */
+export interface Sink {
+  /** Takes some of them, and says how many. */
+  writeSync(bytes: Uint8Array): number;
+  /** Does somebody watch? */
+  isTerminal(): boolean;
+}
+
+const CHANNELS = {
+  stdout: "standard output",
+  stderr: "standard error",
+} as const;
+
+/** A loss in words. */
+export function explainLoss({ channel, reason }: Loss): string {
+  return `cannot write to ${CHANNELS[channel]}: ${printable(reason)}`;
+}
+
+/** A reader that keeps up with nothing is asked again after so long. */
+const RETRY_MS = 1;
+
+/**
+ * Writes to two channels and never throws. A channel whose reader has gone away, as `head`
+ * does, is written to no more, and that is no fault. What cannot be written for another
+ * reason, such as a full disk, is told once to whoever says it on the other channel.
+ */
+export class ChannelOutput implements Output {
+  readonly #sinks: Readonly<Record<Loss["channel"], Sink>>;
+  readonly #closed = new Set<Loss["channel"]>();
+  readonly #lost = new Set<Loss["channel"]>();
+  #say: (loss: Loss) => void = () => {};
+
+  /**
+   * Writes to these.
+   *
+   * @param stdout Takes data.
+   * @param stderr Takes talk.
+   */
+  constructor(stdout: Sink, stderr: Sink) {
+    this.#sinks = { stdout, stderr };
+  }
+
+  get hasLost(): boolean {
+    return this.#lost.size > 0;
+  }
+
+  onLoss(say: (loss: Loss) => void): void {
+    this.#say = say;
+  }
+
+  out(line: string): void {
+    this.#write("stdout", `${line}\n`);
+  }
+
+  err(line: string): void {
+    this.#write("stderr", `${line}\n`);
+  }
+
+  progress(text: string): void {
+    if (!this.#sinks.stderr.isTerminal()) return;
+    this.#write("stderr", `\r\x1b[K${text}`);
+  }
+
+  #write(channel: Loss["channel"], text: string): void {
+    if (this.#closed.has(channel)) return;
     try {
-      // deno-lint-ignore no-console
-      console.log(line);
+      writeAll(this.#sinks[channel], new TextEncoder().encode(text));
     } catch (error) {
-      // A reader that goes away, as `head` does, has seen enough.
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      if (error instanceof Deno.errors.BrokenPipe) {
+        this.#closed.add(channel);
+        return;
+      }
+      // A disk may have room again later, so the next line is tried all the same.
+      if (this.#lost.has(channel)) return;
+      this.#lost.add(channel);
+      this.#say({ channel, reason: reasonOf(error) });
     }
-  },
-  err: (line) => {
+  }
+}
+
+/** The program's own channels. */
+export function processOutput(): ChannelOutput {
+  return new ChannelOutput(Deno.stdout, Deno.stderr);
+}
+
+function writeAll(sink: Sink, bytes: Uint8Array): void {
+  while (bytes.length > 0) {
     try {
-      // deno-lint-ignore no-console
-      console.error(line);
-    } catch {
-      // There is nowhere left to complain; the exit code still tells.
+      bytes = bytes.subarray(sink.writeSync(bytes));
+    } catch (error) {
+      // Whoever gave us the pipe made it not wait; a line must not be lost for that.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
-  },
-  progress: (text) => {
-    if (!Deno.stderr.isTerminal()) return;
-    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
-  },
-};
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \(os error \d+\).*$/, "").replace(
+    /^[A-Z](?=[a-z]* )/,
+    (first) => first.toLowerCase(),
+  );
+}
 
 /** Characters that a terminal acts on, that reorder what is read, or that nobody sees. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;

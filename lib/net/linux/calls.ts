@@ -49,6 +49,10 @@ const SYMBOLS = {
     parameters: ["i32", "pointer", "u32", "i32", "pointer"],
     result: "i32",
   },
+  sendto: {
+    parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+    result: "i32",
+  },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
 } as const;
 

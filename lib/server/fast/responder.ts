@@ -9,7 +9,7 @@
 
 import { HASH_BYTES } from "../../crypto/hash.ts";
 import { SIGNATURE_BYTES } from "../../crypto/ed25519.ts";
-import { ALIASES, type Dialect } from "../../wire/dialect.ts";
+import { ALIASES, type Dialect, DIALECTS } from "../../wire/dialect.ts";
 import type { DropReason } from "../drop_reason.ts";
 import { chooseGrease, grease } from "../grease.ts";
 import {
@@ -27,7 +27,8 @@ import {
   SCRATCH_OFFSET,
   SLOTS,
 } from "./kernel/layout.ts";
-import { type Identity, refusalAt, spellingOf } from "../keyring.ts";
+import { type Identity, refusalAt } from "../keyring.ts";
+import { spellingOf } from "../../wire/certificate.ts";
 import { ReplyTemplate } from "./reply_template.ts";
 import {
   ANSWERABLE,
@@ -133,8 +134,9 @@ export class FastResponder {
       this.#state;
     let solo = soloBudget ?? 8;
     // Where none of them can be answered, the `Responder` has another word for it.
-    const isOpen = keyring.identities.length === 1 &&
-      keyring.covers(moment.midpointMicros);
+    const [only, another] = keyring.identities;
+    const isOpen = only && !another &&
+      !refusalAt(only, DIALECTS["draft-01"], moment.midpointMicros);
     let single = isOpen ? singleBudget ?? SINGLE_BUDGET : Infinity;
     for (let slot = 0; slot < count; slot++) {
       this.replyLengths[slot] = 0;

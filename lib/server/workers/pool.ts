@@ -32,7 +32,7 @@ export interface WorkerPoolOptions {
   readonly receiveBufferBytes?: number | undefined;
   /** Told what an operator should know. */
   readonly onEvent: EventSink;
-  /** Starts a thread that runs `worker.ts`; for tests. */
+  /** Starts a thread that runs `thread.ts`; for tests. */
   readonly spawn?: (() => Worker) | undefined;
 }
 
@@ -145,6 +145,18 @@ export class WorkerPool {
   /** Has all workers say what they have done; settles soon even if one does not. */
   async refresh(): Promise<void> {
     await Promise.all(this.#members.map((member) => member.refresh()));
+  }
+
+  /** Replies that all workers have sent so far. */
+  async answered(): Promise<number> {
+    await this.refresh();
+    return this.counters.udp.answered;
+  }
+
+  /** Has other threads take over the sockets. */
+  reopen(): Promise<void> {
+    this.#members.forEach((member) => member.restart());
+    return Promise.resolve();
   }
 
   /** Takes nothing more from the network. What was taken is still answered. */
@@ -293,6 +305,12 @@ class Member {
       LONGEST_RESTART_MS,
     );
     this.#timer = setTimeout(() => this.#start(), delay);
+  }
+
+  /** Replaces a thread that gives no answers. */
+  restart(): void {
+    if (this.#worker === undefined || this.#state !== "running") return;
+    this.#died("it does not answer");
   }
 
   stop(): void {

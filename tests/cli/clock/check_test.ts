@@ -91,6 +91,33 @@ test("clock check knows nothing without a majority", async () => {
   }
 });
 
+test("clock check names each server that has no say, and why", async () => {
+  const cases: [finding: Finding, code: string, why: string][] = [
+    [
+      "rejected",
+      "response-signature",
+      "cannot trust response: the signature over the time does not verify",
+    ],
+    ["no-answer", "unreachable", "cannot reach it"],
+  ];
+  for (const [finding, code, why] of cases) {
+    const { err } = await check(finding);
+    assert.deepEqual(
+      err,
+      NAMES.map((name) => `roughly: warning: ${name}: ${why}`),
+    );
+    const nagios = await check(finding, { nagios: true });
+    for (const name of NAMES) {
+      assert(nagios.out[0]?.includes(`; ${name}: ${why}`), nagios.out[0]);
+    }
+    const machine = await check(finding, { json: true });
+    for (const { error } of json(machine.out[0]).servers) {
+      assert.equal(error.code, code);
+      assert.equal(error.message.toLowerCase(), why);
+    }
+  }
+});
+
 test("clock check --json prints one object", async () => {
   const cases: [finding: Finding, code: number, state: string][] = [
     [0, 0, "ok"],

@@ -4,7 +4,9 @@ import { UsageError } from "../../../lib/cli/terminal/exit_code.ts";
 import {
   loadList,
   pickServer,
+  whyUnusable,
 } from "../../../lib/cli/ecosystem/list_source.ts";
+import { parseServerList } from "../../../lib/ecosystem/list.ts";
 import { execute, folder } from "../../_support/cli.ts";
 
 function usage(message: RegExp, hint?: RegExp): (error: unknown) => boolean {
@@ -68,6 +70,38 @@ Deno.test("loadList() ends with 8 where reading is not permitted", async () => {
   const words = ["query", "--name", "x", "--list", there.in("list.json")];
   const { code } = await execute(words, { permissions: [] });
   assert.equal(code, 8);
+});
+
+Deno.test("pickServer() tells an entry that is of no use from none", () => {
+  const list = parseServerList({
+    servers: [
+      { name: "Old Faithful", publicKeyType: "ml-dsa-44" },
+      { name: "broken", publicKey: "x" },
+    ],
+  });
+  for (const name of ["Old Faithful", "old"]) {
+    assert.throws(
+      () => pickServer(list, name),
+      usage(
+        /^cannot ask Old Faithful, though the list has it: its type of key/,
+        /ed25519/,
+      ),
+    );
+  }
+  assert.throws(
+    () => pickServer(list, "broken"),
+    usage(/^cannot ask broken.*: its public key is not 32 bytes/, /lint/),
+  );
+  assert.throws(() => pickServer(list, ""), usage(/^there is no/, /no server/));
+});
+
+Deno.test("whyUnusable() names a few and counts the rest", () => {
+  const servers = [1, 2, 3, 4, 5].map((n) => ({ name: `n${n}` }));
+  assert.match(
+    whyUnusable(parseServerList({ servers })),
+    /^n1: its public key .*; n2: .*; n3: .*; and 2 more$/,
+  );
+  assert.equal(whyUnusable(parseServerList({ servers: [] })), "it is empty");
 });
 
 Deno.test("pickServer() finds a server or says what there is", () => {

@@ -294,9 +294,22 @@ Deno.test("ecosystem malfeasance ends with 3 and no report if nothing answers", 
     `--report-location=${report}`,
   );
   assert.equal(code, 3);
-  assert.equal(out[2], "No malfeasance detected.");
+  assert.equal(
+    out[2],
+    "Nothing was tested for malfeasance: no server answered.",
+  );
   assert.equal(err.length, 1);
+  assert.match(
+    err[0] ?? "",
+    /^roughly: warning: gone: cannot reach 127\.0\.0\.1:\d+: connection refused$/,
+  );
   assert.equal(await isThere(report), false);
+  const machine = await run(...MALFEASANCE, "--list", list, "--json");
+  assert.equal(machine.code, 3);
+  const { ok, malfeasance, answered, servers: [gone] } = json(machine.out[0]);
+  assert.deepEqual([ok, malfeasance, answered], [false, false, 0]);
+  assert.equal(gone.error.reason, "refused");
+  assert.match(gone.error.server, /^127\.0\.0\.1:\d+$/);
 });
 
 Deno.test("ecosystem malfeasance --count asks so many", async () => {

@@ -201,7 +201,16 @@ Deno.test("ecosystem state ends with 3 if nothing answers", async () => {
   ]);
   const { code, out, err } = await run(...STATE, list, "--timeout=0.3");
   assert.equal(code, 3);
-  assert.deepEqual(err, []);
+  const [silent = "", refused = "", ...more] = err;
+  assert.match(
+    silent,
+    /^roughly: warning: mute: no answer from 127\.0\.0\.1 port \d+ within 0\.3 s/,
+  );
+  assert.match(
+    refused,
+    /^roughly: warning: gone: cannot reach 127\.0\.0\.1:\d+: connection refused$/,
+  );
+  assert.deepEqual(more, []);
   assert.equal(out[0], "Out of 2 servers, 0 yielded proper responses.");
   assert.deepEqual(statuses(out), {
     mute: "no answer: timeout",
@@ -297,7 +306,7 @@ Deno.test("ecosystem state refuses what is no list of servers to ask", async () 
   await writeList(file, []);
   const { out, err } = await fails(
     2,
-    "there is no server in the list that could be asked",
+    "there is no server in the list that could be asked: it is empty",
     ...STATE,
     file,
   );
@@ -315,6 +324,10 @@ Deno.test("ecosystem state refuses what is no list of servers to ask", async () 
   );
   assert.equal(json(skipped.out[0]).schema, "roughly/ecosystem-state/1");
   assert.equal(json(skipped.out[0]).error.code, "usage");
+  assert.equal(
+    json(skipped.out[0]).error.message,
+    "there is no server in the list that could be asked: odd: its type of key is not known here",
+  );
   await fails(2, /^there is no file .*none$/, ...STATE, there.in("none"));
   await fails(
     2,

@@ -152,6 +152,43 @@ Deno.test("report explain has an opinion if one server is in every contradiction
   );
 });
 
+Deno.test("keys that nobody listed make no listed server a suspect", async () => {
+  // Two keys of the writer's are ahead; the honest server is in every contradiction.
+  const chain = await gatherEvidence(Ahead, Ahead, Server);
+  await using given = await withReport(malfeasanceReport(chain.slice(0, 3)));
+  const honest = chain[2]?.exchange.publicKey as Uint8Array;
+  const listOf = (keys: readonly Uint8Array[]) => ({
+    servers: keys.map((key, i) => ({
+      name: `listed-${i}`,
+      version: 1,
+      publicKeyType: "ed25519",
+      publicKey: formatKey(key),
+      addresses: [{ protocol: "udp", address: "localhost:2002" }],
+    })),
+  });
+  const judged = async (keys: readonly Uint8Array[]) => {
+    const file = given.in("keys.json");
+    await Deno.writeTextFile(file, JSON.stringify(listOf(keys)));
+    const words = [given.file, "--list", file];
+    const { out: [line], err } = await run(...VERIFY, ...words);
+    const { out: [data] } = await run(...VERIFY, ...words, "--json");
+    const { out } = await run(...EXPLAIN, ...words);
+    return { line, err, opinion: out.at(-1) ?? "", data: json(data) };
+  };
+  const alone = await judged([honest]);
+  assert.match(alone.line ?? "", /^Malfeasance proven: /);
+  assert.match(alone.err[0] ?? "", /^roughly: note: keys that are in no list /);
+  assert.match(alone.opinion, /^Opinion: none\./);
+  assert.deepEqual(alone.data.suspects, []);
+  assert.deepEqual(
+    alone.data.entries.map(({ listed }: { listed: boolean }) => listed),
+    [false, false, true],
+  );
+  const all = await judged(chain.map(({ exchange }) => exchange.publicKey));
+  assert.deepEqual(all.err, []);
+  assert.deepEqual(all.data.suspects, [formatKey(honest)]);
+});
+
 Deno.test("report verify names the entry in which one bit is wrong", async () => {
   const chain = await gatherEvidence(Ahead, Server);
   for (const [index, { exchange }] of chain.entries()) {

@@ -120,6 +120,75 @@ Deno.test("report submit ends with 4 if the report is refused, and does not insi
   }]);
 });
 
+Deno.test("report submit passes on what the collector says, and no more than a line", async () => {
+  const esc = String.fromCharCode(27);
+  const bodies = [
+    "\n  too   old:\tsend it\nwithin a year\n",
+    `${esc}[2Jno${"x".repeat(5000)}`,
+  ];
+  const lines: string[] = [];
+  await using given = await withReport();
+  for (const body of bodies) {
+    for (const json of [false, true]) {
+      const code = await reportSubmit(given.file, "https://c.example/", {
+        tries: 1,
+        json,
+      }, {
+        out: (line) => void lines.push(line),
+        err: (line) => assert.fail(line),
+        progress: () => {},
+      }, {
+        fetch: () => Promise.resolve(new Response(body, { status: 422 })),
+      });
+      assert.equal(code, 4);
+    }
+  }
+  const [refused, said, machine, , hostile = "", longMachine] = lines;
+  assert.equal(refused, "Report refused by https://c.example/ (HTTP 422).");
+  assert.equal(said, "It says: too old: send it within a year");
+  assert.equal(json(machine).said, "too old: send it within a year");
+  assert(hostile.startsWith("It says: \\u{1b}[2Jno"), hostile);
+  assert(hostile.length < 1100);
+  assert.equal(json(longMachine).said.length, 1000);
+});
+
+Deno.test("report submit does not read for ever, nor trip over a body that breaks off", async () => {
+  let cancelled = 0;
+  let pulled = 0;
+  const endless = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => {
+        pulled++;
+        controller.enqueue(new TextEncoder().encode("no ".repeat(100)));
+      },
+      cancel: () => void cancelled++,
+    });
+  const broken = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => controller.error(new Error("broken off")),
+    });
+  await using given = await withReport();
+  const outs: string[] = [];
+  for (const body of [endless, broken]) {
+    const code = await reportSubmit(given.file, "https://c.example/", {
+      tries: 1,
+    }, {
+      out: (line) => void outs.push(line),
+      err: (line) => assert.fail(line),
+      progress: () => {},
+    }, {
+      fetch: () => Promise.resolve(new Response(body(), { status: 400 })),
+    });
+    assert.equal(code, 4);
+  }
+  assert.equal(cancelled, 1);
+  assert(pulled < 10);
+  assert.match(outs[1] ?? "", /^It says: no no /);
+  assert.deepEqual(outs.slice(2), [
+    "Report refused by https://c.example/ (HTTP 400).",
+  ]);
+});
+
 Deno.test("report submit tries again when the collector is not well, and says so", async () => {
   await using there = collector(
     { status: 503 },

@@ -32,6 +32,26 @@ test("every event is a line, as loud as it is bad", () => {
       "info    receive buffer left at the system's default wanted=8",
     ],
     [
+      { kind: "connections-cut", wanted: 8, given: 4, files: 128 },
+      'warning fewer connections than asked for wanted=8 given=4 hint="raise the limit of open files"',
+    ],
+    [
+      { kind: "connections-cut", wanted: 8, given: 4 },
+      'warning fewer connections than asked for wanted=8 given=4 hint="--allow-ffi tells how many files may be open"',
+    ],
+    [
+      { kind: "listener-down", transport: "tcp", address: "[::]:2002" },
+      "error   no answer from a listener, opening it anew transport=tcp address=[::]:2002",
+    ],
+    [
+      { kind: "listener-up", transport: "udp", address: "[::]:2002" },
+      "info    a listener answers again transport=udp address=[::]:2002",
+    ],
+    [
+      { kind: "any-source", address: "[::]:2002" },
+      'info    replies leave from an address of the system\'s choice address=[::]:2002 hint="with several addresses, --listen on each"',
+    ],
+    [
       { kind: "rotated", notAfterMicros: 0n },
       "info    online key replaced until=1970-01-01T00:00:00.000Z",
     ],
@@ -66,6 +86,16 @@ test("every event is a line, as loud as it is bad", () => {
     [
       { kind: "clock-status", status: "stopped", radiusMicros: 40_000_000n },
       "error   clock may be off: nothing is signed radius=40s",
+    ],
+    [
+      {
+        kind: "clock-status",
+        status: "widened",
+        radiusMicros: 3_000_000n,
+        cause: "leap-second",
+        maxErrorMicros: 1000n,
+      },
+      'warning clock may be off: radius widened radius=3s cause="a leap second is near"',
     ],
     [
       { kind: "clock-step", stepMicros: -1_250_000n },
@@ -118,4 +148,32 @@ test("logStats() adds both transports up", () => {
   assert.deepEqual(linesOf((log) => logStats(log, counters)), [
     "info    stats received=22 answered=10 dropped=12 batches=3 meanBatch=3.3 tcpConnections=3 rotations=4 clockSteps=6 panics=7",
   ]);
+});
+
+test("a silent server says why its clock is not trusted, and what to do", () => {
+  const causes = {
+    "unsynchronised": [/nothing|anything keeps it in step/, /rtcsync/],
+    "error-bound": [/error has grown/, /chronyc tracking/],
+    "leap-second": [/leap second/, /--max-radius/],
+  } as const;
+  for (const [cause, [why, what]] of Object.entries(causes)) {
+    const [line = ""] = linesOf((log) =>
+      logEvents(log)({
+        kind: "clock-status",
+        status: "stopped",
+        radiusMicros: 40_000_000n,
+        cause: cause as keyof typeof causes,
+        maxErrorMicros: 39_000_000n,
+      })
+    );
+    assert.match(
+      line,
+      /^error +clock may be off: nothing is signed radius=40s/,
+    );
+    assert.match(line, why);
+    assert.match(line, /error=39s/);
+    assert.match(line, what);
+    assert.match(line, /hint=.*--max-radius.*--trust-clock/);
+    if (cause !== "leap-second") assert.match(line, /timedatectl/);
+  }
 });

@@ -14,6 +14,7 @@ import {
   startServer,
   writeDelegation,
 } from "../../_support/cli.ts";
+import { listenAbstract } from "../../_support/abstract_socket.ts";
 import { bytes, LONG_TERM } from "../../_support/fixtures.ts";
 import { linux } from "../../_support/pool.ts";
 
@@ -81,6 +82,25 @@ linux(
     const { io, workers } = await logged(server, "sockets");
     assert.deepEqual([io, workers], ["linux", navigator.hardwareConcurrency]);
     await ask(server, 1);
+  },
+);
+
+linux(
+  "server run tells a service manager without a file, or says that it cannot",
+  async () => {
+    const name = `@roughly-test-${crypto.randomUUID()}`;
+    using manager = listenAbstract(name);
+    {
+      await using _ = await startServer(KEY, { env: { NOTIFY_SOCKET: name } });
+      assert.equal(manager.next(), "READY=1");
+    }
+    assert.equal(manager.next(), "STOPPING=1");
+    for (const gone of ["@roughly-nobody", "/nowhere/notify", "vsock:2"]) {
+      const env = { NOTIFY_SOCKET: gone };
+      await using server = await startServer(KEY, { env });
+      const line = await server.logged("the service manager could not be told");
+      assert(line.includes(`socket=${gone} error=`), line);
+    }
   },
 );
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { problemOf } from "../../../lib/cli/server/run.ts";
+import type { ListenerState } from "../../../lib/server/serve.ts";
 import { Command } from "commander";
 import { parseSeconds } from "../../../lib/cli/arguments.ts";
 import { applyEnvironment } from "../../../lib/cli/environment.ts";
@@ -728,4 +730,27 @@ Deno.test("applyEnvironment() sets what the command line leaves open", () => {
     }
     assert.deepEqual(command.opts(), options);
   }
+});
+
+Deno.test("a listener that does not answer is a reason to send nobody here", {
+  permissions: "none",
+}, () => {
+  const well = { clockStatus: "ok", canSign: true } as const;
+  const udp = { transport: "udp", address: "[::]:2002" } as const;
+  const tcp = { transport: "tcp", address: "127.0.0.1:2002" } as const;
+  const found = (...listeners: ListenerState[]) =>
+    problemOf(well, { listeners });
+  assert.equal(found(), undefined);
+  assert.equal(
+    found({ ...udp, up: true }, { ...tcp, up: undefined }),
+    undefined,
+  );
+  assert.equal(
+    found({ ...udp, up: true }, { ...tcp, up: false }),
+    "no answer from tcp 127.0.0.1:2002",
+  );
+  assert.equal(
+    found({ ...udp, up: false }, { ...tcp, up: false }),
+    "no answer from udp [::]:2002 and tcp 127.0.0.1:2002",
+  );
 });

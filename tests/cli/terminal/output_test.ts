@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  ChannelOutput,
+  explainLoss,
   formatMillis,
   formatSeconds,
   jsonTime,
   type Output,
   printable,
   printJson,
+  type Sink,
   table,
 } from "../../../lib/cli/terminal/output.ts";
 
@@ -124,4 +127,105 @@ test("table() lines columns up and leaves no blanks at the end", () => {
     ["A     LONGER  C", "é🕰    x       y", "1234"],
   );
   assert.deepEqual(table([]), []);
+});
+
+/** A channel that does with each write what it is told, and then takes everything. */
+class ScriptedSink implements Sink {
+  text = "";
+  writes = 0;
+  readonly #script: (Error | number)[];
+  readonly #terminal: boolean;
+
+  constructor(script: (Error | number)[] = [], terminal = false) {
+    this.#script = script;
+    this.#terminal = terminal;
+  }
+
+  writeSync(bytes: Uint8Array): number {
+    this.writes++;
+    const act = this.#script.shift() ?? bytes.length;
+    if (typeof act !== "number") throw act;
+    this.text += new TextDecoder().decode(bytes.subarray(0, act));
+    return act;
+  }
+
+  isTerminal(): boolean {
+    return this.#terminal;
+  }
+}
+
+/** As the runtime puts it. */
+const full = () => new Error("No space left on device (os error 28)");
+
+function outputOf(stdout: Sink, stderr: Sink): [ChannelOutput, string[]] {
+  const said: string[] = [];
+  const output = new ChannelOutput(stdout, stderr);
+  output.onLoss((loss) => void said.push(explainLoss(loss)));
+  return [output, said];
+}
+
+test("a line is written whole, however little a channel takes at once", () => {
+  const busy = new Deno.errors.WouldBlock("later");
+  const stdout = new ScriptedSink([1, busy, 2, busy, busy]);
+  const [output, said] = outputOf(stdout, new ScriptedSink());
+  output.out("Zeit: ä 時刻");
+  output.out("");
+  assert.equal(stdout.text, "Zeit: ä 時刻\n\n");
+  assert.deepEqual(said, []);
+  assert.equal(output.hasLost, false);
+});
+
+test("what a channel does not take is said once, and later lines are tried", () => {
+  for (const channel of ["out", "err"] as const) {
+    const broken = new ScriptedSink([full(), full()]);
+    const sound = new ScriptedSink();
+    const [output, said] = channel === "out"
+      ? outputOf(broken, sound)
+      : outputOf(sound, broken);
+    output[channel]("one");
+    output[channel]("two");
+    output[channel]("three");
+    assert.equal(broken.text, "three\n");
+    assert.equal(output.hasLost, true);
+    assert.deepEqual(said, [
+      `cannot write to standard ${
+        channel === "out" ? "output" : "error"
+      }: no space left on device`,
+    ]);
+  }
+});
+
+test("two channels that take nothing are no fault that spreads", () => {
+  const sinks = [full(), full()].map((error) => new ScriptedSink([error]));
+  const output = new ChannelOutput(sinks[0] as Sink, sinks[1] as Sink);
+  let said = 0;
+  output.onLoss((loss) => {
+    said++;
+    if (loss.channel === "stdout") output.err("the other");
+    else output.out("the other");
+  });
+  output.out("lost");
+  assert.equal(said, 2);
+  assert.equal(output.hasLost, true);
+});
+
+test("a channel whose reader is gone is left alone, and that is no loss", () => {
+  const gone = new ScriptedSink([new Deno.errors.BrokenPipe("Broken pipe")]);
+  const [output, said] = outputOf(gone, gone);
+  output.out("one");
+  output.out("two");
+  assert.equal(gone.writes, 1);
+  assert.equal(output.hasLost, false);
+  assert.deepEqual(said, []);
+});
+
+test("progress goes to a terminal only, and its loss hinders nothing", () => {
+  const file = new ScriptedSink();
+  outputOf(file, file)[0].progress("asking");
+  assert.equal(file.writes, 0);
+  const terminal = new ScriptedSink([], true);
+  outputOf(file, terminal)[0].progress("asking");
+  assert.equal(terminal.text, "\r\x1b[Kasking");
+  const lost = new ScriptedSink([full()], true);
+  outputOf(file, lost)[0].progress("asking");
 });

@@ -3,7 +3,7 @@ import { writeUint32 } from "../../../lib/wire/uint.ts";
 import { signedBytes } from "../../../lib/wire/certificate.ts";
 import { HASH_BYTES } from "../../../lib/crypto/hash.ts";
 import type { Dialect } from "../../../lib/wire/dialect.ts";
-import { spellingOf } from "../../../lib/server/keyring.ts";
+import { spellingOf } from "../../../lib/wire/certificate.ts";
 import { ReplyTemplate } from "../../../lib/server/fast/reply_template.ts";
 import {
   buildSrep,

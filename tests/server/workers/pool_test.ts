@@ -227,6 +227,30 @@ linux(
   },
 );
 
+linux("threads that are replaced leave nothing unanswered", async () => {
+  let spawned = 0;
+  const all = Promise.withResolvers<void>();
+  await using pool = await openPool(await makeServer(), 2, {
+    spawn: () => {
+      if (++spawned === 4) all.resolve();
+      return start(WORKER);
+    },
+  });
+  using client = await Client.open(pool);
+  await client.ask(requestFor("rfc-10049", 1));
+  assert.equal(await pool.answered(), 1);
+  await pool.reopen();
+  await pool.reopen(); // they are being replaced already
+  for (let i = 2; i < 10; i++) await client.ask(requestFor("rfc-10049", i));
+  await all.promise;
+  for (let i = 10; i < 20; i++) await client.ask(requestFor("rfc-10049", i));
+  assert.equal(spawned, 4);
+  assert.deepEqual(
+    pool.events.map((event) => event.kind === "restarted" && event.what),
+    ["worker: it does not answer", "worker: it does not answer"],
+  );
+});
+
 linux(
   "a worker that dies is replaced, and what waited for it is answered",
   async () => {

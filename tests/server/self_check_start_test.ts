@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import { fileURLToPath } from "node:url";
+import type {
+  DatagramOptions,
+  DatagramSocket,
+} from "../../lib/net/datagram.ts";
+import { openUdp } from "../../lib/net/udp.ts";
+import { Server } from "../../lib/server/core.ts";
+import type { ServerEvent } from "../../lib/server/event.ts";
+import {
+  checkInterval,
+  selfRequest,
+} from "../../lib/server/self_check_start.ts";
+import { serve } from "../../lib/server/serve.ts";
+import { GOOGLE_VERSION, SERVER_VERSIONS } from "../../lib/wire/dialect.ts";
+import { ServerError } from "../../lib/wire/errors.ts";
+import { run } from "../_support/cli.ts";
+import { requestFor } from "../_support/fixtures.ts";
+import { Client, LOOPBACK, makeServer } from "../_support/pool.ts";
+import { Lines, programWords } from "../_support/cli.ts";
+
+Deno.test("whatever a server speaks, it is asked what it answers", async () => {
+  const lists = [
+    ...SERVER_VERSIONS.map((version) => [version]),
+    [GOOGLE_VERSION],
+    SERVER_VERSIONS,
+  ];
+  for (const versions of lists) {
+    const server = await makeServer({ versions });
+    assert.deepEqual(server.versions, versions);
+    const [outcome] = await server.handleBatch([selfRequest(versions)]);
+    assert(outcome && "reply" in outcome, Deno.inspect({ versions, outcome }));
+  }
+});
+
+Deno.test("checkInterval() takes 0 and durations, and names what it refuses", {
+  permissions: "none",
+}, () => {
+  for (const good of [undefined, 0, 1, 1.5, 15, 86400]) checkInterval(good);
+  for (const bad of [-1, 0.5, NaN, Infinity, 1e9]) {
+    assert.throws(() => checkInterval(bad), (error) => {
+      assert(error instanceof ServerError);
+      assert.equal(error.code, "config");
+      assert(error.message.includes(`selfCheckSeconds of ${bad}:`));
+      return true;
+    });
+  }
+});
+
+/** Waits for events of some kinds. */
+class Events {
+  readonly all: ServerEvent[] = [];
+  #wake: () => void = () => {};
+  readonly sink = (event: ServerEvent): void => {
+    this.all.push(event);
+    this.#wake();
+  };
+  async find(kind: ServerEvent["kind"]): Promise<ServerEvent> {
+    for (;;) {
+      const found = this.all.find((event) => event.kind === kind);
+      if (found) return found;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+}
+
+/** The first that it opens is deaf. */
+function deafAtFirst(): (options: DatagramOptions) => Promise<DatagramSocket> {
+  let opened = 0;
+  return async (options) => {
+    const socket = await openUdp(options);
+    if (opened++ > 0) return socket;
+    const { promise, resolve } = Promise.withResolvers<[]>();
+    return {
+      transport: "udp",
+      address: socket.address,
+      peer: (hostname, port) => socket.peer(hostname, port),
+      send: (batch) => socket.send(batch),
+      receive: () => promise,
+      stop: () => resolve([]),
+      close: () => {
+        resolve([]);
+        socket.close();
+      },
+    };
+  };
+}
+
+Deno.test("a socket that hears nothing is told of, and replaced", async () => {
+  const events = new Events();
+  await using running = await serve(await makeServer(), {
+    ...LOOPBACK,
+    open: deafAtFirst(),
+    selfCheckSeconds: 1,
+    onEvent: events.sink,
+  });
+  const { port } = running.address;
+  assert.deepEqual(await events.find("listener-down"), {
+    kind: "listener-down",
+    transport: "udp",
+    address: `127.0.0.1:${port}`,
+  });
+  await events.find("listener-up");
+  using client = await Client.open(running);
+  await client.ask(requestFor("rfc-10049"));
+  assert.equal(running.address.port, port);
+  assert.deepEqual(
+    running.listeners.map(({ transport, up }) => `${transport} ${up}`),
+    ["udp true", "tcp true"],
+  );
+  assert(running.selfChecks > 0);
+});
+
+Deno.test("a server that ends while it is asking itself ends at once", async () => {
+  const asked = Promise.withResolvers<void>();
+  const running = await serve(await makeServer(), {
+    ...LOOPBACK,
+    tcp: false,
+    selfCheckSeconds: 1,
+    open: async (options) => {
+      const socket = await openUdp(options);
+      const receive = socket.receive.bind(socket);
+      return Object.assign(socket, {
+        receive: async () => {
+          const batch = await receive();
+          if (batch.length === 0) return batch;
+          asked.resolve();
+          return await receive(); // it never answers
+        },
+      });
+    },
+  });
+  await asked.promise;
+  await running.shutdown();
+});
+
+Deno.test("a server that chooses whom to answer is not asked unless that is wanted", async () => {
+  class Picky extends Server {
+    override acceptRequest(): boolean {
+      return false;
+    }
+  }
+  const server = await Picky.create({ trustClock: true });
+  const denied = Promise.withResolvers<void>();
+  server.acceptRequest = () => {
+    denied.resolve();
+    return false;
+  };
+  for (const selfCheckSeconds of [undefined, 1]) {
+    await using running = await serve(server, {
+      ...LOOPBACK,
+      selfCheckSeconds,
+    });
+    if (selfCheckSeconds !== undefined) await denied.promise;
+    assert.equal(running.selfChecks > 0, selfCheckSeconds !== undefined);
+  }
+});
+
+const SKIP = Deno.build.os === "linux" ? undefined : "not Linux";
+
+Deno.test({
+  name: `a TCP listener that ran out of descriptors comes back${
+    SKIP ? ` (skipped: ${SKIP})` : ""
+  }`,
+  ignore: SKIP !== undefined,
+  fn: async () => {
+    const program = new URL("../_support/crowded_server.ts", import.meta.url);
+    // Nobody tells this one its limit, so it takes more than there are.
+    const words = programWords(fileURLToPath(program), [
+      "--allow-net=127.0.0.1",
+    ]);
+    const child = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'ulimit -n 128 && exec "$0" "$@"',
+        Deno.execPath(),
+        ...words,
+      ],
+      stdout: "piped",
+    }).spawn();
+    const out = new Lines(child.stdout);
+    try {
+      const { port, key } = JSON.parse(await out.find('"bound"'));
+      const sockets = Array.from(
+        { length: 300 },
+        () => net.connect({ host: "127.0.0.1", port }).on("error", () => {}),
+      );
+      assert.match(await out.find('"listener-down"'), /"transport":"tcp"/);
+      sockets.forEach((socket) => socket.destroy());
+      await out.find('"listener-up"');
+      const { code, err } = await run(
+        ...["query", `127.0.0.1:${port}`, key, "--transport=tcp"],
+      );
+      assert.equal(code, 0, err.join("\n"));
+    } finally {
+      child.kill("SIGTERM");
+      await Promise.all([out.finished, child.status]);
+    }
+  },
+});
