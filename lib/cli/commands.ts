@@ -211,7 +211,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
   const command = server.command("run")
     .description("answer requests over UDP and TCP until stopped");
   const options: readonly Option[] = [
-    option("--host <address>", "address to listen on; all of them without"),
+    option(
+      "--host <address>",
+      "address or name to listen on; all addresses without",
+    ),
     option("-p, --port <port>", "port to listen on, 0 for any")
       .default(DEFAULT_PORT).argParser(parseListenPort),
     option("--listen <host:port>", "listen here too; may be repeated")

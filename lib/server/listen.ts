@@ -186,10 +186,7 @@ async function named(
   listen: readonly ListenAddress[],
 ): Promise<ListenAddress[]> {
   const groups = await Promise.all(
-    listen.map(async ({ hostname, port }) =>
-      (await addressesToListenOn(hostname, hasIpv6))
-        .map((hostname) => ({ hostname, port }))
-    ),
+    listen.map((where) => addressesToListenOn(where, hasIpv6)),
   );
   return groups.flat();
 }

@@ -5,6 +5,16 @@ import { ServerError } from "../../lib/wire/errors.ts";
 
 const none = { permissions: "none" } as const;
 
+/** The addresses; the port stays as it is. */
+async function addresses(
+  hostname: string,
+  ...others: [hasIpv6: () => Promise<boolean>, lookup: Lookup]
+): Promise<string[]> {
+  const found = await addressesToListenOn({ hostname, port: 7 }, ...others);
+  assert(found.every(({ port }) => port === 7));
+  return found.map(({ hostname }) => hostname);
+}
+
 const V4: Address = { hostname: "127.0.0.1", family: 4 };
 const V6: Address = { hostname: "::1", family: 6 };
 
@@ -17,13 +27,13 @@ Deno.test(
   none,
   async () => {
     assert.deepEqual(
-      await addressesToListenOn("localhost", yes, finding(V6, V4)),
+      await addresses("localhost", yes, finding(V6, V4)),
       ["::1", "127.0.0.1"],
     );
     // Twice in the hosts file, and once more in IPv6's clothes.
     const mapped: Address = { hostname: "::ffff:127.0.0.1", family: 6 };
     assert.deepEqual(
-      await addressesToListenOn("localhost", yes, finding(V4, V4, mapped)),
+      await addresses("localhost", yes, finding(V4, V4, mapped)),
       ["127.0.0.1"],
     );
   },
@@ -34,11 +44,11 @@ Deno.test(
   none,
   async () => {
     assert.deepEqual(
-      await addressesToListenOn("localhost", no, finding(V6, V4)),
+      await addresses("localhost", no, finding(V6, V4)),
       ["127.0.0.1"],
     );
     // What can only mean IPv6 is for the system to refuse.
-    assert.deepEqual(await addressesToListenOn("v6", no, finding(V6)), ["::1"]);
+    assert.deepEqual(await addresses("v6", no, finding(V6)), ["::1"]);
   },
 );
 
@@ -56,7 +66,7 @@ Deno.test(
         ["::ffff:127.0.0.1", "127.0.0.1"],
       ] as const
     ) {
-      assert.deepEqual(await addressesToListenOn(text, neverIpv6, never), [
+      assert.deepEqual(await addresses(text, neverIpv6, never), [
         address,
       ]);
     }
@@ -71,13 +81,13 @@ Deno.test(
       const lookup of [finding(), () => Promise.reject(new Error("ENOTFOUND"))]
     ) {
       await assert.rejects(
-        addressesToListenOn("nosuch.invalid", yes, lookup),
+        addresses("nosuch.invalid", yes, lookup),
         (error) => {
           assert(error instanceof ServerError);
           assert.equal(error.code, "bind");
           assert.equal(
             error.message,
-            'Cannot listen on "nosuch.invalid": there is no host of that name; give an address of this machine, such as 0.0.0.0',
+            "Cannot listen on nosuch.invalid:7: there is no host of that name; give an address of this machine, such as 0.0.0.0",
           );
           return true;
         },

@@ -64,6 +64,43 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "resolve() gives an address in one spelling, whoever wrote it",
+  none,
+  async () => {
+    const spellings: Record<string, Address> = {
+      "2001:DB8:0:0::7": { hostname: "2001:db8::7", family: 6 },
+      "::ffff:127.0.0.1": { hostname: "127.0.0.1", family: 4 },
+      "[::FFFF:7f00:1]": { hostname: "127.0.0.1", family: 4 },
+      "FE80::1%eth0": { hostname: "fe80::1%eth0", family: 6 },
+      "fe80:0::1%07": { hostname: "fe80::1%7", family: 6 },
+    };
+    for (const [text, address] of Object.entries(spellings)) {
+      assert.deepEqual(await resolve(text, forbidden), [address], text);
+      const hostname = text.replace(/[[\]]/g, "");
+      const lookup = answering([{ hostname, family: 6 }, address]);
+      assert.deepEqual(await resolve("time.example", lookup), [address], text);
+    }
+  },
+);
+
+Deno.test(
+  "resolve() asks for names in lower case and A-labels",
+  none,
+  async () => {
+    for (
+      const [host, asked] of [
+        ["Time.Example", "time.example"],
+        ["bücher.example", "xn--bcher-kva.example"],
+      ] as const
+    ) {
+      const lookup = answering(v4(1));
+      await resolve(host, lookup);
+      assert.deepEqual(lookup.asked, [asked]);
+    }
+  },
+);
+
 Deno.test("resolve() looks up what is not quite an address", none, async () => {
   const hosts = ["time.example", "127.0.0.1.example", "256.0.0.1", "::g", ""];
   for (const host of hosts) {

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { ServerError } from "../../lib/wire/errors.ts";
 import { type Listening, openAll } from "../../lib/server/listen.ts";
 import { closed } from "../../lib/server/listener.ts";
+import { sendRequest } from "../../mod.ts";
+import { formatAddress } from "../../lib/net/datagram.ts";
+import { resolve } from "../../lib/net/resolve.ts";
 import { openUdp } from "../../lib/net/udp.ts";
 import { Server } from "../../lib/server/core.ts";
 import type { ServerEvent } from "../../lib/server/event.ts";
@@ -251,4 +254,27 @@ linux("serve() with workers stops when its signal aborts", async () => {
     signal: AbortSignal.abort(),
   });
   await over.finished;
+});
+
+Deno.test("serve() listens on every address that a name has, over UDP and TCP", async () => {
+  const found = await resolve("localhost");
+  const server = await Server.create({ greaseProbability: 0 });
+  const publicKey = server.publicKeys[0] as Uint8Array;
+  for (const listen of [undefined, [{ hostname: "localhost", port: 0 }]]) {
+    await using running = await serve(server, {
+      ...(listen ? { listen } : { hostname: "localhost" }),
+      port: 0,
+    });
+    assert.deepEqual(
+      new Set(running.addresses.map(({ hostname }) => hostname)),
+      new Set(found.map(({ hostname }) => hostname)),
+    );
+    for (const { hostname: host, port } of running.addresses) {
+      for (const transport of ["udp", "tcp"] as const) {
+        const to = { host, port, publicKey, transport };
+        const { address } = await sendRequest(to);
+        assert.equal(address, formatAddress(host, port));
+      }
+    }
+  }
 });
