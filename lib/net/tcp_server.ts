@@ -109,6 +109,8 @@ class Connection implements Peer {
 export class TcpServerSocket implements PacketSocket {
   readonly transport = "tcp";
   readonly address: { hostname: string; port: number };
+  /** Connections that came in so far, those included that were closed at once. */
+  arrived = 0;
   readonly #server: net.Server;
   readonly #limits: TcpLimits;
   readonly #observer: TcpObserver | undefined;
@@ -260,6 +262,7 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   #accept(socket: net.Socket): void {
+    this.arrived++;
     const connection = new Connection(
       socket,
       this.#limits.maxMessageBytes,
