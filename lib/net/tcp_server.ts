@@ -102,6 +102,8 @@ class Connection extends AddressPeer {
 export class TcpServerSocket implements PacketSocket {
   readonly transport = "tcp";
   readonly address: { hostname: string; port: number };
+  /** Connections that came in so far, those included that were closed at once. */
+  arrived = 0;
   readonly #server: net.Server;
   readonly #limits: TcpLimits;
   readonly #observer: TcpObserver | undefined;
@@ -253,6 +255,7 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   #accept(socket: net.Socket): void {
+    this.arrived++;
     const connection = new Connection(
       socket,
       this.#limits.maxMessageBytes,

@@ -48,8 +48,11 @@ export class Listener implements CheckedListener {
     this.address = socket.address;
   }
 
+  /** Also connections: in a crowd of those that ask nothing, they are all there is to see. */
   answered(): number {
-    return this.sent;
+    const socket = this.#socket;
+    const arrived = socket instanceof TcpServerSocket ? socket.arrived : 0;
+    return this.sent + arrived;
   }
 
   /**

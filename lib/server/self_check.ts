@@ -22,7 +22,7 @@ export interface ListenerState {
 
 /** What is checked. */
 export interface CheckedListener extends Listened {
-  /** Replies sent so far. */
+  /** Signs of life so far: replies sent, connections taken. */
   answered(): number | Promise<number>;
   /** Opens it anew. */
   reopen(): Promise<void>;

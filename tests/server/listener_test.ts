@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Datagram, PacketSocket } from "../../lib/net/datagram.ts";
-import { TcpServerSocket } from "../../lib/net/tcp_server.ts";
+import { TCP_LIMITS, TcpServerSocket } from "../../lib/net/tcp_server.ts";
 import { closed, Listener } from "../../lib/server/listener.ts";
 
 /** A socket that gives nothing until it is closed. */
@@ -98,6 +98,22 @@ Deno.test(
     await listener.reopen(); // no more
   },
 );
+
+Deno.test("a connection is a sign of life, whatever becomes of it", async () => {
+  const where = { hostname: "127.0.0.1", port: 0, maxBatch: 1 };
+  const limits = { ...TCP_LIMITS, maxConnections: 1 };
+  const socket = await TcpServerSocket.open(where, limits);
+  const listener = new Listener(socket, undefined);
+  assert.equal(listener.answered(), 0);
+  for (let i = 1; i <= 3; i++) {
+    const connection = await Deno.connect(socket.address);
+    await connection.closeWrite();
+    await connection.read(new Uint8Array(1)); // until the other end has closed
+    connection.close();
+    assert.equal(listener.answered(), i);
+  }
+  await listener.close();
+});
 
 Deno.test("closed() waits for a TCP port", async () => {
   const where = { hostname: "127.0.0.1", port: 0, maxBatch: 1 };
