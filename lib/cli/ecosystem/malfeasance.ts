@@ -23,6 +23,7 @@ import {
   toErrorObject,
 } from "../terminal/failure.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
+import { findLocalList } from "./list_source.ts";
 import {
   formatSeconds,
   type Output,
@@ -46,10 +47,9 @@ export async function ecosystemMalfeasance(
   options: MalfeasanceOptions,
   output: Output,
 ): Promise<number> {
-  const servers = await serversFor(
-    options.ecosystemPath ?? options.list,
-    output,
-  );
+  const path = options.ecosystemPath ?? options.list ??
+    await findLocalList(output);
+  const servers = await serversFor(path, output);
   const measurement = await measure(servers, {
     ...surveyOptions(options, output),
     count: options.count,
