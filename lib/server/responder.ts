@@ -287,7 +287,8 @@ export class Responder {
       dialect.srv === "heeded" ? request.srv : undefined,
     );
     if (identity === undefined) return "srv";
-    return refusalAt(identity, dialect, moment.midpointMicros) ??
+    const { midpointMicros, radiusMicros } = moment;
+    return refusalAt(identity, dialect, midpointMicros, radiusMicros) ??
       { identity, dialect, version, request };
   }
 

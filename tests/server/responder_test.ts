@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { radiusToMicros } from "../../lib/wire/timestamp.ts";
 import { encodeUint32s } from "../../lib/wire/uint.ts";
 import {
   ALIASES,
@@ -886,8 +887,13 @@ Deno.test(
         assert(got >= asked && got >= least);
         assert(got < asked + SECOND || got === least);
       }
-      // As wide as the field, not wrapped around.
-      assert(await radius(1n << 80n) >= 0xffffffffn);
+      // As wide as the field; beyond it a smaller one would claim more than is known.
+      const widest = radiusToMicros(dialect.time, 0xffffffff);
+      assert.equal(await radius(widest), widest);
+      for (const radiusMicros of [widest + 1n, 1n << 80n]) {
+        const moment = { midpointMicros: NOW_MICROS, radiusMicros };
+        assert.deepEqual(await ask(request, {}, moment), { drop: "clock" });
+      }
     }
   },
 );

@@ -161,13 +161,14 @@ export class FastResponder {
       group.slots[group.count++] = slot;
     }
     // Whether a key may sign now is asked once a group rather than once a request.
+    const { midpointMicros, radiusMicros } = moment;
     for (let i = 0; i < this.#groupCount; i++) {
       const group = this.#groups[i] as Group;
-      const { identity, choice: { dialect } } = group;
-      const refusal = refusalAt(identity, dialect, moment.midpointMicros);
-      if (refusal === undefined) continue;
+      const { identity, choice: { dialect: kind } } = group;
+      const why = refusalAt(identity, kind, midpointMicros, radiusMicros);
+      if (why === undefined) continue;
       for (let k = 0; k < group.count; k++) {
-        this.drops[group.slots[k] as number] = refusal;
+        this.drops[group.slots[k] as number] = why;
       }
       group.count = 0;
     }
