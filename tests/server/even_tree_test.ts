@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { hashOf } from "../../lib/crypto/hash.ts";
 import { buildTree, leafHash } from "../../lib/crypto/merkle.ts";
 import { leavesFor } from "../../lib/server/even_tree.ts";
-import { Responder } from "../../lib/server/responder.ts";
+import type { Responder } from "../../lib/server/responder.ts";
 import { verifyResponse } from "../../lib/verify/response.ts";
 import { DIALECTS } from "../../lib/wire/dialect.ts";
 import {
