@@ -36,7 +36,10 @@ import { TAG } from "../wire/tag.ts";
 import {
   decodeTimestamp,
   encodeTimestamp,
+  fits,
+  radiusFits,
   radiusFromMicros,
+  toPlausible,
 } from "../wire/timestamp.ts";
 
 /** The keys that {@linkcode misstate} signs with. */
@@ -124,7 +127,12 @@ function change(draft: Draft, misdeed: Misdeed, keys: ChaosKeys): boolean {
       shift(draft, "MAXT", misdeed.offsetMicros);
       return true;
     case "radius": {
-      const radius = radiusFromMicros(time, misdeed.radiusMicros);
+      const { radiusMicros } = misdeed;
+      const radius = radiusFits(time, radiusMicros)
+        ? radiusFromMicros(time, radiusMicros)
+        : radiusMicros < 0n
+        ? 0
+        : 0xffffffff;
       return inSrep(TAG.RADI, encodeUint32s([radius]));
     }
     case "bad-time":
@@ -203,7 +211,10 @@ function shift(draft: Draft, name: "MIDP" | "MINT" | "MAXT", micros: bigint) {
   const value = valueIn(draft[part], TAG[name]) as Uint8Array;
   const known = decodeTimestamp(time, value);
   if (known === undefined) return;
-  const shifted = encodeTimestamp(time, known + micros);
+  const wanted = known + micros;
+  // A lie that the layout cannot hold becomes the nearest that it can.
+  const told = fits(time, wanted) ? wanted : toPlausible(wanted);
+  const shifted = encodeTimestamp(time, told);
   draft[part] = put(draft[part], TAG[name], shifted);
 }
 

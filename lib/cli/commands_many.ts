@@ -47,6 +47,8 @@ type Done = (exitCode: number) => void;
 export type Registered = readonly [command: Command, schema: string];
 
 const LIST_HELP = "server list: a file or https URL";
+const LOCAL_LIST_HELP =
+  `${LIST_HELP}; without, ./ecosystem.json if it is there, else the bundled one`;
 const REPORT_ARGUMENT = "file with a report in any form, - for standard input";
 
 /** Options of every command that asks several servers. */
@@ -79,7 +81,7 @@ export function addEcosystem(
   const state = asking(
     group.command("state")
       .description("ask every server of a list, and say how they are")
-      .argument("[list]", `${LIST_HELP}; without, the bundled one`)
+      .argument("[list]", LOCAL_LIST_HELP)
       .option("--list <list>", "the same")
       .option(
         "--json",
@@ -110,7 +112,7 @@ export function addEcosystem(
       )
       .option(
         "--ecosystem-path <file>",
-        `${LIST_HELP}; without, the bundled one`,
+        LOCAL_LIST_HELP,
       )
       .option("--list <list>", "the same")
       .addOption(

@@ -19,6 +19,7 @@ import {
 } from "../net/address.ts";
 import {
   isHttps,
+  isKnownKeyType,
   isServerName,
   type JsonObject,
   KEY_TYPE,
@@ -27,6 +28,7 @@ import {
   openList,
   readListedVersion,
   readListTime,
+  readTransport,
   toObject,
 } from "./list.ts";
 
@@ -36,6 +38,7 @@ export type Severity = "error" | "warning";
 /** All kinds of findings; stable. */
 export const FINDING_CODES = [
   "not-a-list",
+  "not-json",
   "empty",
   "schema",
   "expired",
@@ -125,6 +128,11 @@ export function lintServerList(
     if (!(error instanceof WireError)) throw error;
     lint.error("not-a-list", "", error.message);
     return lint.findings;
+  }
+  if (!/^\s*[\ufeff{]/.test(text)) {
+    const message =
+      "it is lines of text as Botan reads, which other readers refuse: the specification wants JSON";
+    lint.warn("not-json", "", message);
   }
   lint.times(list.members, options.nowMicros);
   lint.urls(list.members);
@@ -225,8 +233,11 @@ class Lint {
 
   #key(entry: JsonObject, path: string): string | undefined {
     const { publicKeyType: type, publicKey: text } = entry;
-    if (type !== KEY_TYPE) {
-      const path_ = `${path}.publicKeyType`;
+    const path_ = `${path}.publicKeyType`;
+    if (type !== KEY_TYPE && isKnownKeyType(type)) {
+      const message = `the specification spells it "${KEY_TYPE}"`;
+      this.warn("key-type", path_, message);
+    } else if (type !== KEY_TYPE) {
       if (typeof type === "string") {
         const message = `readers skip a key of type ${quote(type)}`;
         this.warn("key-type", path_, message);
@@ -276,10 +287,13 @@ class Lint {
   }
 
   #address(value: unknown, path: string): ServerAddress[] {
-    const { protocol: transport, address } = toObject(value) ?? {};
-    const known = transport === "udp" || transport === "tcp";
-    if (!known) {
+    const { protocol, address } = toObject(value) ?? {};
+    const transport = readTransport(protocol);
+    if (transport === undefined) {
       this.error("transport", `${path}.protocol`, `it must be "udp" or "tcp"`);
+    } else if (transport !== protocol) {
+      const message = `the specification spells it "${transport}"`;
+      this.warn("transport", `${path}.protocol`, message);
     }
     path += ".address";
     if (typeof address !== "string") {
@@ -296,7 +310,7 @@ class Lint {
       const message = `an IPv6 address must be in brackets: ${quote(address)}`;
       this.error("ipv6-brackets", path, message);
     }
-    return known ? [{ transport, host: read.host, port: read.port }] : [];
+    return transport ? [{ transport, host: read.host, port: read.port }] : [];
   }
 
   tooMany(path: string): void {

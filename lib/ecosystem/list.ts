@@ -1,6 +1,6 @@
 /**
  * Server lists in every form there is: Google's, Cloudflare's, that of the drafts and of
- * RFC 10049 (section 8.3), and those of programs that write something in between.
+ * RFC 10049 (section 8.3), Botan's, and those of programs that write something in between.
  *
  * An entry that is of no use is skipped, with a reason, and spoils nothing else.
  *
@@ -11,6 +11,7 @@ import { isVerifiableKey } from "../crypto/ed25519.ts";
 import { DIALECTS, GOOGLE_VERSION, offerFor } from "../wire/dialect.ts";
 import { WireError } from "../wire/errors.ts";
 import { formatKey, parseKey } from "../wire/key_text.ts";
+import { readTextList } from "./text_list.ts";
 import {
   formatServerAddress,
   readAddress,
@@ -115,7 +116,7 @@ export function toObject(value: unknown): JsonObject | undefined {
 export function openList(
   list: unknown,
 ): { members: JsonObject; servers: readonly unknown[] } {
-  const members = toObject(typeof list === "string" ? readJson(list) : list);
+  const members = toObject(typeof list === "string" ? readText(list) : list);
   const servers = members?.servers;
   if (members === undefined || !Array.isArray(servers)) {
     throw noList("there is no array called servers in it");
@@ -128,13 +129,16 @@ export function openList(
   return { members, servers };
 }
 
-function readJson(text: string): unknown {
+function readText(text: string): unknown {
   if (text.length > MAX_LIST_LENGTH) {
     throw noList(`it is longer than ${MAX_LIST_LENGTH} characters`);
   }
+  const content = text.replace(/^\ufeff/, "");
   try {
-    return JSON.parse(text.replace(/^\ufeff/, ""));
+    return JSON.parse(content);
   } catch {
+    const list = readTextList(content);
+    if (list !== undefined) return list;
     throw noList("it is not JSON");
   }
 }
@@ -162,7 +166,7 @@ function noList(why: string): WireError {
  * assert.deepEqual(skipped, []);
  * ```
  *
- * @param list JSON text, or what it parses to.
+ * @param list JSON text, what it parses to, or the lines of Botan's lists.
  * @throws {WireError} With code `list` if it is no server list at all, or too large.
  */
 export function parseServerList(list: unknown): ServerList {
@@ -191,7 +195,7 @@ export function parseServerList(list: unknown): ServerList {
 function readServer(entry: JsonObject): ListedServer | SkipReason {
   const { name, publicKeyType = KEY_TYPE, publicKey: text } = entry;
   if (!isServerName(name)) return "name";
-  if (publicKeyType !== KEY_TYPE) return "key-type";
+  if (!isKnownKeyType(publicKeyType)) return "key-type";
   const publicKey = typeof text === "string" ? readKey(text) : undefined;
   if (publicKey === undefined) return "key";
   if (!isVerifiableKey(publicKey)) return "weak-key";
@@ -224,10 +228,22 @@ function readKey(text: string): Uint8Array | undefined {
   }
 }
 
+/** Is it the type of key that is known here, however it is spelled? */
+export function isKnownKeyType(type: unknown): boolean {
+  return typeof type === "string" && type.trim().toLowerCase() === KEY_TYPE;
+}
+
+/** Reads a protocol: `UDP`, and `udp4` as some systems name it, are UDP. */
+export function readTransport(protocol: unknown): "udp" | "tcp" | undefined {
+  if (typeof protocol !== "string") return undefined;
+  const word = protocol.trim().toLowerCase().replace(/[46]$/, "");
+  return word === "udp" || word === "tcp" ? word : undefined;
+}
+
 function readServerAddress(value: unknown): ServerAddress[] {
-  const { protocol: transport, address } = toObject(value) ?? {};
-  if (transport !== "udp" && transport !== "tcp") return [];
-  if (typeof address !== "string") return [];
+  const { protocol, address } = toObject(value) ?? {};
+  const transport = readTransport(protocol);
+  if (transport === undefined || typeof address !== "string") return [];
   const read = readAddress(address);
   return read.ok ? [{ transport, host: read.host, port: read.port }] : [];
 }

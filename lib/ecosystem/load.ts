@@ -19,6 +19,7 @@ import {
   readChunks,
   type ReadChunksOptions,
 } from "../net/open_file.ts";
+import { BrokenGzipError, gunzipped } from "./gunzip.ts";
 import { MAX_REPORT_CHARS } from "../verify/report.ts";
 import { MAX_LIST_LENGTH, parseServerList, type ServerList } from "./list.ts";
 
@@ -154,26 +155,51 @@ function unfetched(
   );
 }
 
-/** Reads all there is, unless that is more than what is read ever has. */
+/**
+ * Reads all there is, unpacked if it is gzip, unless that is more than what is read ever has.
+ */
 export async function readBounded(
   chunks: AsyncIterable<Uint8Array>,
   code: "list" | "report" = "list",
 ): Promise<string> {
   const limit = code === "list" ? MAX_LIST_LENGTH : MAX_REPORT_CHARS;
+  const what = `Cannot read ${code === "list" ? "server list" : code}`;
   const decoder = new TextDecoder();
   let text = "";
   let length = 0;
-  for await (const chunk of chunks) {
-    length += chunk.length;
-    if (length > limit) {
-      throw new WireError(
-        code,
-        `Cannot read ${
-          code === "list" ? "server list" : code
-        }: it is longer than ${limit} bytes`,
-      );
+  const bounded = bound(chunks, limit, what, code);
+  try {
+    for await (const chunk of gunzipped(bounded)) {
+      length += chunk.length;
+      if (length > limit) throw tooLong(limit, what, code);
+      text += decoder.decode(chunk, { stream: true });
     }
-    text += decoder.decode(chunk, { stream: true });
+  } catch (error) {
+    if (!(error instanceof BrokenGzipError)) throw error;
+    throw new WireError(code, `${what}: it is gzip, and broken`);
   }
   return text + decoder.decode();
+}
+
+/** What is compressed has a bound as well: it can unpack to nothing for ever. */
+async function* bound(
+  chunks: AsyncIterable<Uint8Array>,
+  limit: number,
+  what: string,
+  code: "list" | "report",
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > limit) throw tooLong(limit, what, code);
+    yield chunk;
+  }
+}
+
+function tooLong(
+  limit: number,
+  what: string,
+  code: "list" | "report",
+): WireError {
+  return new WireError(code, `${what}: it is longer than ${limit} bytes`);
 }

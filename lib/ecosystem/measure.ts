@@ -99,7 +99,7 @@ const CONCURRENT = 32;
  * }
  * ```
  *
- * @param servers Out of these; of those with the same key only the first is asked.
+ * @param servers Out of these; those with the same key are one, named as the first of them.
  * @param options How many, how often, how.
  * @returns One outcome for each server, the contradictions, and what a majority says.
  * @throws The signal's reason if it aborts. Servers that fail do not make it throw.
@@ -235,11 +235,14 @@ function gather(server: ListedServer): Gathered {
   return { server, answers: [], error: undefined };
 }
 
+/** One server for each key. What is listed again under another name may still live. */
 function distinctKeys(servers: readonly ListedServer[]): ListedServer[] {
-  const seen = new Map<string, ListedServer>();
+  const byKey = new Map<string, ListedServer>();
   for (const server of servers) {
     const key = server.publicKey.join();
-    if (!seen.has(key)) seen.set(key, server);
+    const first = byKey.get(key);
+    const addresses = [...first?.addresses ?? [], ...server.addresses];
+    byKey.set(key, first ? { ...first, addresses } : server);
   }
-  return [...seen.values()];
+  return [...byKey.values()];
 }

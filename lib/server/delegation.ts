@@ -47,6 +47,8 @@ export interface CreateDelegationOptions {
  *
  * @param options The keys and the window.
  * @returns The file's text.
+ * @throws {RangeError} If an end of the window is before 1970, or later than every dialect can
+ *   say.
  */
 export async function createDelegation(
   options: CreateDelegationOptions,

@@ -20,6 +20,7 @@ import { srvOf } from "../wire/srv.ts";
 import { type Dialect, DIALECTS, type TimeUnit } from "../wire/dialect.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { canTell } from "../wire/response.ts";
+import { isPlausible, radiusFits, toPlausible } from "../wire/timestamp.ts";
 
 /** What tells the certificates of one online key apart: context and layout of time. */
 export type CertificateKind = `${Spelling}/${TimeUnit}`;
@@ -251,6 +252,8 @@ export class Keyring {
   }
 
   #stale(nowMicros: bigint): Identity[] {
+    // At such a time no key may sign, so another one would be no better.
+    if (!isPlausible(nowMicros)) return [];
     const reserve = this.reserveMicros;
     return this.#identities.filter(({ online, rooted }) =>
       rooted && (nowMicros < online.notBeforeMicros ||
@@ -334,22 +337,32 @@ async function certify(
     : BACKDATE_MICROS;
   const seed = options.random(32);
   const signer = createSigner(seed);
+  // A clock that is far off makes a narrower window, in which nothing is signed; the server
+  // waits until it is set.
   const certified = await certifyOnlineKey(longTerm, signer, {
-    notBeforeMicros: nowMicros - backdate,
-    notAfterMicros: nowMicros + validityMicros,
+    notBeforeMicros: toPlausible(nowMicros - backdate),
+    notAfterMicros: toPlausible(nowMicros + validityMicros),
   });
   const online = options.exportable ? { ...certified, seed } : certified;
   if (!options.exportable) seed.fill(0);
   return toIdentity({ publicKey: longTerm.publicKey, online }, true);
 }
 
-/** Why a key may not sign this time in this dialect, if it may not. */
+/**
+ * Why a key may not sign this in this dialect, if it may not.
+ *
+ * @param micros The midpoint.
+ * @param radiusMicros The radius.
+ */
 export function refusalAt(
   { online }: Identity,
   dialect: Dialect,
   micros: bigint,
+  radiusMicros = 0n,
 ): DropReason | undefined {
-  // Clamped to what the layout can hold, it would be a lie under a valid signature.
-  if (!canTell(dialect, micros)) return "clock";
+  // Clamped to what the layout can hold, either would be a lie under a valid signature.
+  const isSayable = canTell(dialect, micros) &&
+    radiusFits(dialect.time, radiusMicros);
+  if (!isSayable) return "clock";
   return windowState(online, micros) === "open" ? undefined : "delegation";
 }

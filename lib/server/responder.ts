@@ -22,6 +22,7 @@ import {
 } from "../wire/dialect.ts";
 import { type DropReason, dropReasonFor } from "./drop_reason.ts";
 import { chooseGrease, grease, type Random } from "./grease.ts";
+import { leavesFor } from "./even_tree.ts";
 import { type Identity, type Keyring, refusalAt } from "./keyring.ts";
 import { spellingOf } from "../wire/certificate.ts";
 import { buildTree, leafHash } from "../crypto/merkle.ts";
@@ -294,7 +295,8 @@ export class Responder {
       dialect.srv === "heeded" ? request.srv : undefined,
     );
     if (identity === undefined) return "srv";
-    return refusalAt(identity, dialect, moment.midpointMicros) ??
+    const { midpointMicros, radiusMicros } = moment;
+    return refusalAt(identity, dialect, midpointMicros, radiusMicros) ??
       { identity, dialect, version, request };
   }
 
@@ -308,15 +310,16 @@ export class Responder {
     const { identity, dialect, version, slots } = group;
     const [first] = slots as [Slot];
     const hash = hashOf(dialect.hash);
-    const tree = buildTree(
-      hash,
-      slots.map(({ request }) =>
-        leafHash(
-          hash,
-          dialect.leaf === "packet" ? request.packet : request.nonce,
-        )
-      ),
+    const leaves = slots.map(({ request }) =>
+      leafHash(
+        hash,
+        dialect.leaf === "packet" ? request.packet : request.nonce,
+      )
     );
+    const filler = leaves.at(-1) as Uint8Array<ArrayBuffer>;
+    const wanted = leavesFor(dialect, leaves.length);
+    while (leaves.length < wanted) leaves.push(filler);
+    const tree = buildTree(hash, leaves);
     const srep = buildSrep({
       dialect,
       version,

@@ -14,6 +14,7 @@ const MJD_OF_EPOCH = 40587n;
 const MJD_MICROS_BITS = 40n;
 const MJD_MAX = (1n << 24n) - 1n;
 const UINT64_MAX = (1n << 64n) - 1n;
+const RADIUS_MAX = 0xffffffffn;
 
 /**
  * Decodes MIDP, MINT or MAXT. Values are unsigned and may be as large as 2^64-1
@@ -44,34 +45,32 @@ export function decodeTimestamp(
 }
 
 /**
- * Encodes a time, rounding down to what the layout can hold.
+ * Encodes a time, rounding down to the layout's unit.
  *
  * @param unit Layout, from the dialect.
- * @param micros Microseconds since 1970; clamped to what eight bytes can say.
+ * @param micros Microseconds since 1970.
+ * @throws {RangeError} If the layout cannot hold it, see {@linkcode fits}: a time nearby would
+ *   be signed as if it were meant.
  */
 export function encodeTimestamp(
   unit: TimeUnit,
   micros: bigint,
 ): Uint8Array<ArrayBuffer> {
-  const known = micros < 0n ? 0n : micros;
-  let value: bigint;
+  if (!fits(unit, micros)) {
+    throw new RangeError(
+      `Cannot encode time: ${micros} us since 1970 is out of range in ${unit}`,
+    );
+  }
   switch (unit) {
     case "unix-seconds":
-      value = known / MICROS_PER_SECOND;
-      break;
+      return encodeUint64(micros / MICROS_PER_SECOND);
     case "unix-micros":
-      value = known;
-      break;
+      return encodeUint64(micros);
     case "mjd-micros": {
-      const day = known / MICROS_PER_DAY + MJD_OF_EPOCH;
-      // Clamped to a day that can be read back: all ones is not a time of day.
-      value = day > MJD_MAX
-        ? (MJD_MAX << MJD_MICROS_BITS) | (MICROS_PER_DAY - 1n)
-        : (day << MJD_MICROS_BITS) | (known % MICROS_PER_DAY);
-      break;
+      const day = micros / MICROS_PER_DAY + MJD_OF_EPOCH;
+      return encodeUint64((day << MJD_MICROS_BITS) | (micros % MICROS_PER_DAY));
     }
   }
-  return encodeUint64(value > UINT64_MAX ? UINT64_MAX : value);
 }
 
 /**
@@ -87,6 +86,12 @@ const PLAUSIBLE_END_MICROS = (1n << 40n) * MICROS_PER_SECOND;
 /** Is this a time that a server can mean, or is it more likely one of another layout? */
 export function isPlausible(micros: bigint): boolean {
   return micros >= 0n && micros < PLAUSIBLE_END_MICROS;
+}
+
+/** The plausible time that is nearest: every layout can hold it. */
+export function toPlausible(micros: bigint): bigint {
+  if (micros < 0n) return 0n;
+  return isPlausible(micros) ? micros : PLAUSIBLE_END_MICROS - 1n;
 }
 
 /** Can the layout hold a time as it is, but for what is below its unit? */
@@ -109,13 +114,30 @@ export function radiusToMicros(unit: TimeUnit, radius: number): bigint {
     : BigInt(radius);
 }
 
-/** Encodes RADI, rounding up, as far as a uint32 goes. */
+/** Can the layout hold a radius, rounded up to its unit? */
+export function radiusFits(unit: TimeUnit, micros: bigint): boolean {
+  return micros >= 0n && radiusIn(unit, micros) <= RADIUS_MAX;
+}
+
+/**
+ * Encodes RADI, rounding up to the layout's unit.
+ *
+ * @throws {RangeError} If it is negative or more than RADI can hold, see
+ *   {@linkcode radiusFits}: a smaller one would claim more than is known.
+ */
 export function radiusFromMicros(unit: TimeUnit, micros: bigint): number {
-  const value = unit === "unix-seconds"
+  if (!radiusFits(unit, micros)) {
+    throw new RangeError(
+      `Cannot encode radius: ${micros} us is out of range in ${unit}`,
+    );
+  }
+  return Number(radiusIn(unit, micros));
+}
+
+function radiusIn(unit: TimeUnit, micros: bigint): bigint {
+  return unit === "unix-seconds"
     ? (micros + MICROS_PER_SECOND - 1n) / MICROS_PER_SECOND
     : micros;
-  if (value < 0n) return 0;
-  return value > 0xffffffffn ? 0xffffffff : Number(value);
 }
 
 /**

@@ -199,7 +199,7 @@ test("an entry of no use is skipped, with a reason, and spoils nothing", () => {
     ],
     [
       "key-type",
-      ["ml-dsa-44", "", 1, null, "ED25519"].map((
+      ["ml-dsa-44", "", 1, null, "ED448"].map((
         publicKeyType,
       ) => ({ ...ENTRY, publicKeyType })),
     ],
@@ -388,4 +388,45 @@ test("formatServerList() writes the specification's form and no more", () => {
     listOf({ ...ENTRY, version: "IETF-Roughtime" }),
   );
   assert.doesNotMatch(formatServerList(unsaid), /version/);
+});
+
+test("protocol and type of key are read however they are spelled, if there is no doubt", () => {
+  const words: [protocol: unknown, transport: "udp" | "tcp" | undefined][] = [
+    ["udp", "udp"],
+    ["UDP", "udp"],
+    ["udp4", "udp"],
+    ["Udp6", "udp"],
+    [" tcp ", "tcp"],
+    ["TCP4", "tcp"],
+    ["udp5", undefined],
+    ["udp46", undefined],
+    ["udplite", undefined],
+    ["tls", undefined],
+    ["", undefined],
+    [4, undefined],
+    [["udp"], undefined],
+    [undefined, undefined],
+  ];
+  for (const [protocol, transport] of words) {
+    const addresses = [{ protocol, address: "one.example:2002" }];
+    const { servers, skipped } = parseServerList(
+      listOf({ ...ENTRY, addresses }),
+    );
+    assert.equal(
+      servers[0]?.addresses[0]?.transport,
+      transport,
+      String(protocol),
+    );
+    const reasons = transport === undefined ? ["address"] : [];
+    assert.deepEqual(skipped.map(({ reason }) => reason), reasons);
+  }
+  for (const publicKeyType of ["Ed25519", "ED25519", " ed25519 "]) {
+    only({ ...ENTRY, publicKeyType });
+  }
+  for (
+    const publicKeyType of ["ed448", "ed25519ph", "", null, 1, ["ed25519"]]
+  ) {
+    const { skipped } = parseServerList(listOf({ ...ENTRY, publicKeyType }));
+    assert.deepEqual(skipped.map(({ reason }) => reason), ["key-type"]);
+  }
 });

@@ -570,3 +570,32 @@ Deno.test(
     }
   },
 );
+
+Deno.test(
+  "a key with two names is one server that is reached by the addresses of both",
+  none,
+  async () => {
+    const asked: Question[] = [];
+    const [one, two, three] = [0, 1, 2].map((n) => listed(n));
+    const { host } = one!.addresses[0]!;
+    const mirror = { ...listed(0, { operator: "mirror.example" }) };
+    for (const count of [undefined, 3]) {
+      const options = telling(new World(), undefined, asked);
+      const { outcomes, quorum } = await measure([one!, two!, mirror, three!], {
+        ...options,
+        count,
+        ask: (question) =>
+          question.address.host === host
+            ? Promise.reject(silent())
+            : options.ask(question),
+      });
+      assert.equal(outcomes.length, 3);
+      assert(quorum.ok, "the first name is dead, the second lives");
+      const [outcome] = outcomes.filter(({ server }) =>
+        server.name === one!.name
+      );
+      assert.equal(outcome?.answers.length, 2);
+      assert.equal(one!.addresses.length, 1, "nothing given is changed");
+    }
+  },
+);

@@ -397,3 +397,13 @@ Deno.test("driftSlack() never shrinks as time goes by", none, () => {
   assert.equal(driftSlack(-1n, 100), 0n);
   assert(driftSlack(1_000_000n, 0.5) >= 1n);
 });
+
+Deno.test("a drift that is none is refused, whatever has passed", none, () => {
+  for (const ppm of [-1, -1e-9, -Infinity, NaN, 1_000_000, Infinity]) {
+    for (const elapsed of [-1n, 0n, 1n, 10n ** 12n]) {
+      assert.throws(() => driftSlack(elapsed, ppm), RangeError, `${ppm}`);
+      const bounds = { earliestMicros: 0n, latestMicros: 1n };
+      assert.throws(() => advance(bounds, elapsed, ppm), RangeError);
+    }
+  }
+});

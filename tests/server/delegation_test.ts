@@ -275,12 +275,31 @@ Deno.test(
   async () => {
     const text = await create({
       notBeforeMicros: 0n,
-      notAfterMicros: 2n ** 64n - 1n,
+      notAfterMicros: 2n ** 40n * SECOND - 1n,
     });
     assert.equal(JSON.parse(text).notAfter, undefined);
     const { online } = await good(text);
     assert.equal(online.notBeforeMicros, 0n);
     assert(online.notAfterMicros > NOW_MICROS + 1000n * 365n * DAY);
+  },
+);
+
+Deno.test(
+  "createDelegation() signs no window that a dialect cannot say",
+  none,
+  async () => {
+    for (
+      const [notBeforeMicros, notAfterMicros] of [
+        [-1n, DAY],
+        [0n, 2n ** 64n - 1n],
+        [0n, 2n ** 80n],
+      ] as const
+    ) {
+      await assert.rejects(
+        create({ notBeforeMicros, notAfterMicros }),
+        RangeError,
+      );
+    }
   },
 );
 

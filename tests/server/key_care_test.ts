@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { KeyCare } from "../../lib/server/key_care.ts";
+import { FakeTimers } from "../_support/clock.ts";
 import type { Keyring } from "../../lib/server/keyring.ts";
 import { NOW_MICROS, SECOND } from "../_support/fixtures.ts";
 
@@ -208,5 +209,26 @@ Deno.test(
     const { told, care } = begin();
     look(care, 400n * DAY);
     assert.deepEqual(told, []);
+  },
+);
+
+Deno.test(
+  "KeyCare holds a batch that could be signed up for a moment only",
+  none,
+  async () => {
+    const delaysFor = async (open: boolean) => {
+      using timers = new FakeTimers();
+      const { keyring, care } = begin();
+      Object.assign(keyring, { stale: true, open });
+      const waiting = look(care);
+      assert(waiting !== undefined);
+      const { delays } = timers;
+      assert.equal(delays.length, 1, "the wait has an end");
+      await timers.fire();
+      await waiting; // though the long-term key has not answered
+      return delays[0] as number;
+    };
+    assert(await delaysFor(true) <= 200);
+    assert(await delaysFor(false) <= 5000);
   },
 );

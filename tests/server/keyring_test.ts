@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createSigner, type Signer } from "../../lib/crypto/ed25519.ts";
 import { srvOf } from "../../lib/wire/srv.ts";
-import type { Dialect } from "../../lib/wire/dialect.ts";
+import type { Dialect, TimeUnit } from "../../lib/wire/dialect.ts";
+import { buildCertificate } from "../../lib/wire/certificate.ts";
+import { buildSrep } from "../../lib/wire/response.ts";
 import {
   certifyOnlineKey,
   type Delegated,
@@ -13,10 +15,18 @@ import {
   refusalAt,
 } from "../../lib/server/keyring.ts";
 import { spellingOf } from "../../lib/wire/certificate.ts";
-import { encodeMessage, type Entry } from "../../lib/wire/message.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Entry,
+} from "../../lib/wire/message.ts";
 import { Responder } from "../../lib/server/responder.ts";
 import { TAG } from "../../lib/wire/tag.ts";
-import { decodeTimestamp, encodeTimestamp } from "../../lib/wire/timestamp.ts";
+import {
+  decodeTimestamp,
+  encodeTimestamp,
+  radiusToMicros,
+} from "../../lib/wire/timestamp.ts";
 import { verifyResponse } from "../../lib/verify/response.ts";
 import {
   ALL,
@@ -641,6 +651,108 @@ Deno.test("Keyring.create() exports all keys or refuses", none, async () => {
   assert.deepEqual((await makeKeyring(options)).exportKeys(), []);
 });
 
+/** What a reply says when it is to say this; nothing if the layout cannot. */
+function said(unit: TimeUnit, micros: bigint): bigint | undefined {
+  try {
+    return decodeTimestamp(unit, encodeTimestamp(unit, micros));
+  } catch {
+    return undefined;
+  }
+}
+
+Deno.test(
+  "a keyring of a clock that is far off has a window that says what was signed",
+  none,
+  async () => {
+    for (const nowMicros of [-(1n << 70n), -1n, 0n, 1n, 1n << 70n]) {
+      const keyring = await makeKeyring({ nowMicros });
+      const [identity] = keyring.identities;
+      assert(identity);
+      const { notBeforeMicros, notAfterMicros } = identity.online;
+      assert(notBeforeMicros >= 0n && notAfterMicros >= notBeforeMicros);
+      // Another key would be of no use until the clock is set, and then it is.
+      assert(!keyring.isStale(nowMicros));
+      assert(keyring.isStale(NOW_MICROS));
+      for (const dialect of ALL) {
+        const refusal = refusalAt(identity, dialect, nowMicros);
+        assert.equal(
+          refusal === undefined,
+          nowMicros === 0n || nowMicros === 1n,
+        );
+        const dele = nestedValue(keyring.certificateFor(identity, dialect));
+        for (
+          const [tag, micros] of [[TAG.MINT, notBeforeMicros], [
+            TAG.MAXT,
+            notAfterMicros,
+          ]] as const
+        ) {
+          const value = decodeTimestamp(dialect.time, dele(tag));
+          const unit = dialect.time === "unix-seconds" ? SECOND : 1n;
+          assert.equal(value, micros - micros % unit);
+        }
+      }
+    }
+  },
+);
+
+Deno.test(
+  "buildCertificate() and buildSrep() sign nothing that is out of range",
+  none,
+  async () => {
+    const publicKey = LONG_TERM.publicKey;
+    const far = 1n << 100n;
+    for (const dialect of ALL) {
+      const common = {
+        publicKey,
+        time: dialect.time,
+        spelling: "plain" as const,
+      };
+      for (
+        const [notBeforeMicros, notAfterMicros] of [[-1n, 1n], [0n, far], [
+          far,
+          far,
+        ]] as const
+      ) {
+        await assert.rejects(
+          buildCertificate(LONG_TERM, {
+            ...common,
+            notBeforeMicros,
+            notAfterMicros,
+          }),
+          RangeError,
+        );
+      }
+      const srep = {
+        dialect,
+        version: 1,
+        versions: [1],
+        root: new Uint8Array(32),
+        nonce: new Uint8Array(32),
+      };
+      for (
+        const [midpointMicros, radiusMicros] of [[-1n, 1n], [far, 1n], [
+          1n,
+          far,
+        ]] as const
+      ) {
+        assert.throws(
+          () => buildSrep({ ...srep, midpointMicros, radiusMicros }),
+          RangeError,
+        );
+      }
+    }
+  },
+);
+
+/** Reads fields of the DELE in a CERT. */
+function nestedValue(cert: Uint8Array): (tag: number) => Uint8Array {
+  const outer = decodeMessage(cert);
+  assert(outer.ok);
+  const inner = decodeMessage(outer.message.get(TAG.DELE) as Uint8Array);
+  assert(inner.ok);
+  return (tag) => inner.message.get(tag) as Uint8Array;
+}
+
 Deno.test(
   "refusalAt() lets a time be signed only if the layout says just that",
   none,
@@ -660,11 +772,7 @@ Deno.test(
       const unit = dialect.time === "unix-seconds" ? SECOND : 1n;
       for (const micros of [...edges, -window, NOW_MICROS]) {
         const refusal = refusalAt(identity, dialect, micros);
-        const said = decodeTimestamp(
-          dialect.time,
-          encodeTimestamp(dialect.time, micros),
-        );
-        const isSaid = micros >= 0n && said === micros - micros % unit;
+        const isSaid = said(dialect.time, micros) === micros - micros % unit;
         const isUnsigned = dialect.versionEcho === "top";
         const isPlausible = !isUnsigned || micros < end;
         assert.equal(
@@ -672,6 +780,17 @@ Deno.test(
           isSaid && isPlausible ? undefined : "clock",
           `${dialect.id} at ${micros}`,
         );
+      }
+    }
+    for (const dialect of ALL) {
+      const largest = radiusToMicros(dialect.time, 0xffffffff);
+      for (
+        const [radius, refusal] of [[largest, undefined], [
+          largest + 1n,
+          "clock",
+        ], [-1n, "clock"]] as const
+      ) {
+        assert.equal(refusalAt(identity, dialect, NOW_MICROS, radius), refusal);
       }
     }
     const over = { ...online, notAfterMicros: NOW_MICROS - 1n };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { radiusToMicros } from "../../lib/wire/timestamp.ts";
 import { encodeUint32s } from "../../lib/wire/uint.ts";
 import {
   ALIASES,
@@ -108,6 +109,12 @@ function isOld(dialect: Dialect): boolean {
   return dialect.type === "none";
 }
 
+/** Levels of a tree: old clients need an even number of them. */
+function levelsIn(dialect: Dialect, size: number): number {
+  const levels = Math.ceil(Math.log2(size));
+  return isOld(dialect) && size <= 256 ? levels + levels % 2 : levels;
+}
+
 for (const dialect of ALL) {
   const { id } = dialect;
   const one = dialect.batches === "one";
@@ -141,7 +148,7 @@ for (const dialect of ALL) {
           assert.equal(verdict.index, one ? 0 : i);
           assert.equal(
             verdict.pathLength,
-            one ? 0 : Math.ceil(Math.log2(size)),
+            one ? 0 : levelsIn(dialect, size),
           );
           indexes.add(verdict.index);
         }
@@ -346,7 +353,7 @@ Deno.test(
             ? alone as number
             : 0;
           const rest = 20 - solos;
-          const depth = Math.ceil(Math.log2(rest));
+          const depth = levelsIn(dialect, rest);
           assert.deepEqual(
             depths,
             requests.map((_, i) => i < solos ? 0 : depth),
@@ -886,8 +893,13 @@ Deno.test(
         assert(got >= asked && got >= least);
         assert(got < asked + SECOND || got === least);
       }
-      // As wide as the field, not wrapped around.
-      assert(await radius(1n << 80n) >= 0xffffffffn);
+      // As wide as the field; beyond it a smaller one would claim more than is known.
+      const widest = radiusToMicros(dialect.time, 0xffffffff);
+      assert.equal(await radius(widest), widest);
+      for (const radiusMicros of [widest + 1n, 1n << 80n]) {
+        const moment = { midpointMicros: NOW_MICROS, radiusMicros };
+        assert.deepEqual(await ask(request, {}, moment), { drop: "clock" });
+      }
     }
   },
 );

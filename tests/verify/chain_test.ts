@@ -273,3 +273,22 @@ Deno.test("findViolations() is exactly the rule, pair by pair", none, () => {
     { numRuns: 1000 },
   );
 });
+
+Deno.test(
+  "findViolations() names no more pairs than anybody would read, the first ones",
+  { permissions: "none" },
+  () => {
+    // Each claims to be a day before the one before: all pairs contradict each other.
+    const claims = Array.from({ length: 600 }, (_, n) => ({
+      midpointMicros: 10n ** 15n - BigInt(n) * 86_400_000_000n,
+      radiusMicros: 1n,
+    }));
+    const found = findViolations(claims);
+    assert.equal(found.length, 100_000);
+    const pairs = found.map(({ earlier, later }) => earlier * 600 + later);
+    assert.deepEqual(pairs, pairs.toSorted((a, b) => a - b));
+    assert.deepEqual([found[0]?.earlier, found[0]?.later], [0, 1]);
+    const few = findViolations(claims.slice(0, 400));
+    assert.equal(few.length, 400 * 399 / 2);
+  },
+);

@@ -6,9 +6,13 @@ import type { TimeUnit } from "../../lib/wire/dialect.ts";
 import {
   decodeTimestamp,
   encodeTimestamp,
+  fits,
   formatTime,
+  isPlausible,
+  radiusFits,
   radiusFromMicros,
   radiusToMicros,
+  toPlausible,
 } from "../../lib/wire/timestamp.ts";
 
 const SECOND = 1_000_000n;
@@ -115,20 +119,61 @@ Deno.test({
 });
 
 Deno.test({
-  name: "encodeTimestamp() clamps to what the layout can say",
+  name:
+    "encodeTimestamp() refuses what the layout cannot say, and nothing else",
   permissions: "none",
   fn: () => {
+    const anything = fc.oneof(
+      fc.bigInt({ min: -(1n << 90n), max: 1n << 90n }),
+      fc.bigInt({ min: -3n, max: 3n }),
+      fc.bigInt({ min: -3n, max: 3n }).map((near) => near + UINT64_MAX),
+      fc.bigInt({ min: -3n, max: 3n }).map((near) =>
+        near + ((1n << 24n) - 40587n) * DAY
+      ),
+      fc.bigInt({ min: -3n, max: 3n }).map((near) =>
+        near + (UINT64_MAX + 1n) * SECOND
+      ),
+    );
+    fc.assert(fc.property(anything, (time) => {
+      for (const unit of UNITS) {
+        if (!fits(unit, time)) {
+          assert.throws(
+            () => encodeTimestamp(unit, time),
+            (error) =>
+              error instanceof RangeError &&
+              error.message.includes(String(time)) &&
+              error.message.includes(unit),
+          );
+          continue;
+        }
+        const back = decodeTimestamp(unit, encodeTimestamp(unit, time));
+        assert(back !== undefined && back <= time && time < back + SECOND);
+      }
+    }));
     for (const unit of UNITS) {
-      const first = decodeTimestamp(unit, encodeTimestamp(unit, -1n));
-      assert.equal(first, 0n, unit);
-      const largest = decodeTimestamp(
-        unit,
-        encodeTimestamp(unit, (UINT64_MAX + 1n) * SECOND),
-      );
-      // A clamped value that nobody can read back would be no timestamp.
-      assert(largest !== undefined, `${unit} is not readable`);
-      assert(largest >= micros("9999-12-31T23:59:59Z"), unit);
+      assert(!fits(unit, -1n));
+      assert(!fits(unit, (UINT64_MAX + 1n) * SECOND));
     }
+  },
+});
+
+Deno.test({
+  name:
+    "toPlausible() gives what every layout can hold, and plausible times as they are",
+  permissions: "none",
+  fn: () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(1n << 90n), max: 1n << 90n }),
+        (time) => {
+          const near = toPlausible(time);
+          assert(isPlausible(near));
+          assert(UNITS.every((unit) => fits(unit, near)));
+          if (isPlausible(time)) assert.equal(near, time);
+        },
+      ),
+    );
+    assert.equal(toPlausible(-1n), 0n);
   },
 });
 
@@ -208,9 +253,12 @@ Deno.test({
     assert.equal(radiusFromMicros("unix-micros", SECOND + 1n), 1_000_001);
     assert.equal(radiusFromMicros("mjd-micros", 22n), 22);
     for (const unit of UNITS) {
-      assert.equal(radiusFromMicros(unit, UINT64_MAX * SECOND), 0xffffffff);
-      for (const below of [-1n, -SECOND, -SECOND - 1n, -UINT64_MAX * SECOND]) {
-        assert.equal(radiusFromMicros(unit, below), 0, `${unit} ${below}`);
+      const largest = radiusToMicros(unit, 0xffffffff);
+      assert.equal(radiusFromMicros(unit, largest), 0xffffffff);
+      const out = [largest + 1n, UINT64_MAX * SECOND, -1n, -SECOND];
+      for (const radius of out) {
+        assert(!radiusFits(unit, radius), `${unit} ${radius}`);
+        assert.throws(() => radiusFromMicros(unit, radius), RangeError);
       }
     }
     const given = fc.bigInt({ min: 0n, max: 0xffffffffn });

@@ -7,6 +7,7 @@
 
 import { bundledList, findServer } from "../../ecosystem/bundled.ts";
 import { readBounded, readListText } from "../../ecosystem/load.ts";
+import { formatTime } from "../../wire/timestamp.ts";
 import { NetworkError, WireError } from "../../wire/errors.ts";
 import { isPermissionError } from "../../net/resolve.ts";
 import {
@@ -82,6 +83,13 @@ export async function loadList(
       "'roughly ecosystem lint' says more about lists",
     );
   }
+  const { expiresMicros } = list;
+  if (expiresMicros !== undefined && expiresMicros <= nowMicros()) {
+    const when = formatTime(expiresMicros) ?? "long ago";
+    output?.err(
+      `roughly: warning: ${path} expired at ${when}, by this machine's clock: its servers may have moved; look for a newer one`,
+    );
+  }
   for (const { name, reason } of verbose ? list.skipped : []) {
     output?.err(
       `roughly: warning: ${printable(name)} is not used: ${
@@ -90,6 +98,32 @@ export async function loadList(
     );
   }
   return list;
+}
+
+function nowMicros(): bigint {
+  return BigInt(Date.now()) * 1000n;
+}
+
+/** A list of this name in the working folder is meant where none is named. */
+const LOCAL_LIST = "ecosystem.json";
+
+/**
+ * Looks for a list in the working folder, as the Python *roughly* does, and says so if there
+ * is one: otherwise nobody would know why other servers are asked than elsewhere.
+ *
+ * @returns Its path, or nothing: then the bundled list is meant.
+ */
+export async function findLocalList(
+  output: Output,
+): Promise<string | undefined> {
+  const { isFile } = await Deno.stat(LOCAL_LIST).catch(() => ({
+    isFile: false,
+  }));
+  if (!isFile) return undefined;
+  output.err(
+    `roughly: hint: using the servers of ./${LOCAL_LIST}; --list names another list`,
+  );
+  return LOCAL_LIST;
 }
 
 /**

@@ -20,6 +20,7 @@ import {
 import { classify, EXIT, UsageError } from "../terminal/exit_code.ts";
 import { systemMessage, toErrorObject } from "../terminal/failure.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
+import { findLocalList } from "./list_source.ts";
 import {
   formatSeconds,
   type Output,
@@ -43,10 +44,9 @@ export async function ecosystemMalfeasance(
   options: MalfeasanceOptions,
   output: Output,
 ): Promise<number> {
-  const servers = await serversFor(
-    options.ecosystemPath ?? options.list,
-    output,
-  );
+  const path = options.ecosystemPath ?? options.list ??
+    await findLocalList(output);
+  const servers = await serversFor(path, output);
   const measurement = await measure(servers, {
     ...surveyOptions(options, output),
     count: options.count,

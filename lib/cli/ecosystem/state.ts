@@ -18,6 +18,7 @@ import {
 } from "./consensus.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
+import { findLocalList } from "./list_source.ts";
 import { type Output, printJson } from "../terminal/output.ts";
 
 /** Names the output's form: a line for each server, and one for all of them. */
@@ -33,7 +34,8 @@ export async function ecosystemState(
   if (list !== undefined && options.list !== undefined) {
     throw new UsageError("cannot use two server lists");
   }
-  const servers = await serversFor(list ?? options.list, output);
+  const path = list ?? options.list ?? await findLocalList(output);
+  const servers = await serversFor(path, output);
   const survey_ = await survey(servers, surveyOptions(options, output));
   output.progress("");
   const { outcomes, quorum, takenAt } = survey_;

@@ -50,16 +50,18 @@ export async function serverKeygen(
     `Private key saved to '${printable(options.out)}'. Keep it secret!`,
   );
   output.out("");
-  output.out("For a server list (put in your name and host):");
+  output.out(
+    `For a server list (put in your name and host; readers such as Cloudflare's want "version": "IETF-Roughtime"):`,
+  );
   const entry = {
     name: "my-server",
     version: 1,
     publicKeyType: "ed25519",
     publicKey: key,
-    addresses: [{
-      protocol: "udp",
+    addresses: ["udp", "tcp"].map((protocol) => ({
+      protocol,
       address: `roughtime.example:${DEFAULT_PORT}`,
-    }],
+    })),
   };
   for (const line of JSON.stringify(entry, null, 2).split("\n")) {
     output.out(`  ${line}`);

@@ -11,6 +11,7 @@ import { HASH_BYTES } from "../../crypto/hash.ts";
 import { SIGNATURE_BYTES } from "../../crypto/ed25519.ts";
 import { ALIASES, type Dialect, DIALECTS } from "../../wire/dialect.ts";
 import type { DropReason } from "../drop_reason.ts";
+import { leavesFor } from "../even_tree.ts";
 import { chooseGrease, grease } from "../grease.ts";
 import {
   createKernel,
@@ -48,7 +49,7 @@ import { type Choice, SlotReader } from "./slot_reader.ts";
 /** Where the list of a batch's leaves is written: an offset and a length for each. */
 const LEAVES = SCRATCH_OFFSET;
 /** Where the template of a batch's replies is written. */
-const TEMPLATE = SCRATCH_OFFSET + 8 * SLOTS;
+const TEMPLATE = SCRATCH_OFFSET + 16 * SLOTS;
 
 /** What changes together with the keys. */
 interface State {
@@ -165,11 +166,12 @@ export class FastResponder {
     // Whether a key may sign now is asked once a group rather than once a request.
     for (let i = 0; i < this.#groupCount; i++) {
       const group = this.#groups[i] as Group;
-      const { identity, choice: { dialect } } = group;
-      const refusal = refusalAt(identity, dialect, moment.midpointMicros);
-      if (refusal === undefined) continue;
+      const { identity, choice: { dialect: kind } } = group;
+      const { midpointMicros: at, radiusMicros } = moment;
+      const why = refusalAt(identity, kind, at, radiusMicros);
+      if (why === undefined) continue;
       for (let k = 0; k < group.count; k++) {
-        this.drops[group.slots[k] as number] = refusal;
+        this.drops[group.slots[k] as number] = why;
       }
       group.count = 0;
     }
@@ -296,10 +298,10 @@ export class FastResponder {
     from: number,
     to: number,
   ): number {
-    const list = LEAVES >>> 2;
-    for (let i = from; i < to; i++) {
-      const slot = slots[i] as number;
-      const at = list + 2 * (i - from);
+    const leaves = leavesFor(dialect, to - from);
+    for (let i = 0; i < leaves; i++) {
+      const slot = slots[Math.min(from + i, to - 1)] as number;
+      const at = (LEAVES >>> 2) + 2 * i;
       const whole = dialect.leaf === "packet";
       this.#words[at] = whole
         ? inputOffset(slot)
@@ -308,8 +310,8 @@ export class FastResponder {
         ? this.lengths[slot] as number
         : dialect.nonceSize;
     }
-    this.kernel.leaves(kind, LEAVES, to - from);
-    return this.kernel.tree(kind, to - from);
+    this.kernel.leaves(kind, LEAVES, leaves);
+    return this.kernel.tree(kind, leaves);
   }
 
   #fill(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { bundledList } from "../../../lib/ecosystem/bundled.ts";
 import { UsageError } from "../../../lib/cli/terminal/exit_code.ts";
 import {
+  findLocalList,
   loadList,
   pickServer,
   whyUnusable,
@@ -119,4 +120,66 @@ Deno.test("pickServer() finds a server or says what there is", () => {
     () => pickServer({ ...list, servers: [] }, "x"),
     usage(/^there is no/, /no server to use/),
   );
+});
+
+Deno.test("loadList() warns of a list that has expired, and uses it", async () => {
+  await using there = await folder();
+  const file = there.in("list.json");
+  const output = {
+    out: () => assert.fail(),
+    err: (line: string) => void err.push(line),
+    progress: () => assert.fail(),
+  };
+  const err: string[] = [];
+  for (const expires of ["2999-01-01T00:00:00Z", "soon", undefined]) {
+    await Deno.writeTextFile(file, JSON.stringify({ servers: [], expires }));
+    await loadList(file, { output });
+    assert.deepEqual(err, []);
+  }
+  const expired = { servers: [], expires: "2020-02-03T04:05:06Z" };
+  await Deno.writeTextFile(file, JSON.stringify(expired));
+  assert.deepEqual((await loadList(file, { output })).servers, []);
+  assert.equal(err.length, 1);
+  assert.match(
+    err[0]!,
+    /^roughly: warning: .*list\.json expired at 2020-02-03T04:05:06/,
+  );
+});
+
+Deno.test("ecosystem state and malfeasance use ecosystem.json of the working folder, and say so", async () => {
+  await using there = await folder();
+  await Deno.writeTextFile(there.in("ecosystem.json"), `{"servers":[]}`);
+  const hint =
+    "roughly: hint: using the servers of ./ecosystem.json; --list names another list";
+  const empty = /there is no server in the list/;
+  for (const command of ["state", "malfeasance"]) {
+    const words = ["ecosystem", command, "--timeout", "1"];
+    const found = await execute(words, { cwd: there.path });
+    assert.equal(found.code, 2);
+    assert.equal(found.err[0], hint);
+    assert.match(found.err.join(), empty);
+    await Deno.writeTextFile(there.in("other.json"), `{"servers":[7]}`);
+    const named = await execute([...words, "--list", "other.json"], {
+      cwd: there.path,
+    });
+    assert.equal(named.code, 2);
+    assert(!named.err.includes(hint));
+  }
+});
+
+Deno.test("findLocalList() finds nothing where there is no such file", async () => {
+  await using there = await folder();
+  await Deno.mkdir(there.in("ecosystem.json"));
+  const before = Deno.cwd();
+  const output = {
+    out: () => {},
+    err: () => assert.fail(),
+    progress: () => {},
+  };
+  try {
+    Deno.chdir(there.path);
+    assert.equal(await findLocalList(output), undefined);
+  } finally {
+    Deno.chdir(before);
+  }
 });

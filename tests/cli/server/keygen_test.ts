@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseServerList } from "../../../lib/ecosystem/list.ts";
 import { createSigner } from "../../../lib/crypto/ed25519.ts";
 import { formatKey, parseKey } from "../../../lib/wire/key_text.ts";
 import {
@@ -35,7 +36,19 @@ Deno.test("keygen writes a private key and prints what to publish", async () => 
   assert.equal(out.at(-1), `  roughtime.example. IN TXT "${key}"`);
   const entry = json(out.slice(4, -2).join("\n"));
   assert.equal(entry.publicKey, key);
-  assert.equal(entry.addresses[0].address, "roughtime.example:2002");
+  const address = "roughtime.example:2002";
+  assert.deepEqual(entry.addresses, [
+    { protocol: "udp", address },
+    { protocol: "tcp", address },
+  ]);
+  const [server, ...others] = parseServerList({ servers: [entry] }).servers;
+  assert.deepEqual(others, []);
+  assert.equal(server?.addresses.length, 2);
+  // Some readers want text for the version: what to write stands beside it, and reads here too.
+  const [, text] = /want ("version": "[^"]+")/.exec(out[3] ?? "") ?? [];
+  const { version } = json(`{${text}}`);
+  const again = parseServerList({ servers: [{ ...entry, version }] });
+  assert.deepEqual(again.skipped, []);
   const secret = await Deno.readTextFile(file);
   const [, seed = ""] = secret.trim().split(/=(.*)/);
   assert(!out.join("\n").includes(seed), "the private key is not shown");

@@ -395,3 +395,48 @@ Deno.test({
     assert.deepEqual(late, { drop: "srv" });
   },
 });
+
+Deno.test({
+  name:
+    "old clients get a tree each up to the budget, also the one nobody chose",
+  permissions: "none",
+  fn: async () => {
+    const keyring = await makeKeyring();
+    const requests = Array.from(
+      { length: 20 },
+      (_, n) => requestFor("draft-12", n),
+    );
+    for (const [soloBudget, alone] of [[undefined, 8], [0, 0], [3, 3]]) {
+      const fast = new FastResponder({ keyring, soloBudget });
+      const outcomes = await answer(fast, requests);
+      for (const [i, outcome] of outcomes.entries()) {
+        assert("reply" in outcome);
+        const verdict = await verifyResponse({
+          request: requests[i] as Uint8Array,
+          response: outcome.reply,
+          publicKey: PUBLIC_KEY,
+        });
+        assert(verdict.ok);
+        assert.equal(verdict.pathLength === 0, i < (alone as number), `${i}`);
+        assert.equal(verdict.pathLength % 2, 0, "old clients need it even");
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "a reply may be as long as its request, and no longer",
+  permissions: "none",
+  fn: async () => {
+    const fast = new FastResponder({ keyring: await makeKeyring() });
+    const packet = requestFor("rfc-10049");
+    load(fast, [packet]);
+    for (const [more, isSent] of [[-1, true], [0, true], [1, false]] as const) {
+      const reply = bytes(packet.length + more, 1);
+      fast.put(0, { reply, version: 1 });
+      assert.equal(fast.replyLengths[0], isSent ? reply.length : 0);
+      assert.equal(fast.drops[0], isSent ? undefined : "amplification");
+      if (isSent) assert.deepEqual(fast.reply(0), reply);
+    }
+  },
+});
