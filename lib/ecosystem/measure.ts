@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkMeasureOptions } from "./check_options.ts";
 import type { Violation } from "../verify/chain.ts";
 import type { Exchange } from "../wire/errors.ts";
 import {
@@ -100,12 +101,14 @@ const CONCURRENT = 32;
  * @param servers Out of these; of those with the same key only the first is asked.
  * @param options How many, how often, how.
  * @returns One outcome for each server, the contradictions, and what a majority says.
+ * @throws {RangeError} If an option is out of range.
  * @throws The signal's reason if it aborts. Servers that fail do not make it throw.
  */
 export async function measure(
   servers: readonly ListedServer[],
   options: MeasureOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const { count, random } = options;
   const distinct = distinctKeys(servers);
   const chosen = count === undefined
@@ -125,6 +128,7 @@ export async function queryServers(
   servers: readonly ListedServer[],
   options: MeasureOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const { passes = 2, onProgress } = options;
   const gathered = servers.map(gather);
   const watch = watchFor(options);
@@ -164,6 +168,7 @@ export async function survey(
   servers: readonly ListedServer[],
   options: SurveyOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const gathered = servers.map(gather);
   const watch = watchFor(options);
   const waiting = [...gathered];

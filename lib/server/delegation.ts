@@ -8,6 +8,7 @@
  * @module
  */
 
+import { requireBigInRange, TIME_MICROS } from "../wire/range.ts";
 import { base64 } from "@scure/base";
 import { equal } from "../crypto/bytes.ts";
 import {
@@ -47,11 +48,14 @@ export interface CreateDelegationOptions {
  *
  * @param options The keys and the window.
  * @returns The file's text.
+ * @throws {RangeError} If a time is out of range, or the seed not 32 bytes.
  */
 export async function createDelegation(
   options: CreateDelegationOptions,
 ): Promise<string> {
   const { longTerm, onlineSeed, notBeforeMicros, notAfterMicros } = options;
+  requireBigInRange("notBeforeMicros", notBeforeMicros, TIME_MICROS);
+  requireBigInRange("notAfterMicros", notAfterMicros, TIME_MICROS);
   const signer = createSigner(onlineSeed);
   const { certificates } = await certifyOnlineKey(longTerm, signer, options);
   signer.destroy?.();

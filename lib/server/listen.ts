@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkServeOptions } from "./check_options.ts";
 import { ServerError } from "../wire/errors.ts";
 import {
   type DatagramOptions,
@@ -132,13 +133,7 @@ export async function openAll(
   options: ServeOptions,
   tell: EventSink,
 ): Promise<Listening> {
-  const { maxBatch = 1, workers = 0 } = options;
-  if (!Number.isInteger(maxBatch) || maxBatch < 1) {
-    throw new ServerError("config", `Cannot take batches of ${maxBatch}`);
-  }
-  if (!Number.isInteger(workers) || workers < 0) {
-    throw new ServerError("config", `Cannot start ${workers} workers`);
-  }
+  checkServeOptions(options);
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_SOCKETS, MAX_WINDOW } from "../../load/check_options.ts";
 import { type Command, Option } from "commander";
 import { DIALECTS, formatVersion } from "../../wire/dialect.ts";
 import {
@@ -20,12 +21,6 @@ import { UsageError } from "../terminal/exit_code.ts";
 import type { Output } from "../terminal/output.ts";
 
 export { BENCH_SCHEMA } from "./run.ts";
-
-/** So many packets on their way can only be lost. */
-const MAX_WINDOW = 65_536;
-
-/** More sockets than this only cost memory. */
-const MAX_SOCKETS = 1024;
 
 const NOTES = `
 A window shows what a server can do, a rate how long its clients wait: there, latency counts
