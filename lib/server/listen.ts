@@ -161,7 +161,8 @@ export async function openAll(
   return listening;
 }
 
-async function closeAll({ sockets, pools }: Listening): Promise<void> {
+/** Closes all that was opened. */
+export async function closeAll({ sockets, pools }: Listening): Promise<void> {
   sockets.forEach((socket) => socket.close());
   await Promise.all([
     ...pools.map((pool) => pool.close()),

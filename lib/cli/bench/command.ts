@@ -12,7 +12,6 @@ import {
   parseCount,
   parseInterval,
   parseRate,
-  parseSeconds,
   parseTimeout,
   parseVersions,
 } from "../arguments.ts";
@@ -56,7 +55,7 @@ export function addBench(
     )
     .addOption(
       new Option("--duration <seconds>", "how long to measure").default(10)
-        .argParser(parseSeconds),
+        .argParser(parseTimeout),
     )
     .addOption(
       new Option("--warmup <seconds>", "load before that").default(2)

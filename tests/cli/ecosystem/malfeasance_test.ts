@@ -312,7 +312,7 @@ Deno.test("ecosystem malfeasance refuses what makes no sense", async () => {
     [["--ecosystem-path", list], /^there is no server in the list/],
     [["--ecosystem-path", there.in("none")], /^there is no file /],
     [[list], /^too many arguments/],
-    [["--report-form=xml"], 'cannot use "xml" here'],
+    [["--report-form=xml"], 'cannot use "xml" here (--report-form)'],
     [["--count=0"], /^cannot use "0"/],
   ];
   for (const [words, message] of cases) {
