@@ -192,7 +192,11 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     )
     .argument("<target...>", TARGET_HELP)
     .option("--dump", "decode each request and reply")
-    .option("--json", "print a line of JSON for each version")
+    .option(
+      "--all",
+      "ask for every version, also those that the server says it does not speak",
+    )
+    .option("--json", "print a line of JSON for each version, and one for all")
     .addOption(timeoutOption(2))
     .addOption(versionsOption("--offer", "try these versions only"))
     .addOption(transportOption())

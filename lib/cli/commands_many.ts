@@ -108,9 +108,11 @@ export function addEcosystem(
           .default("rfc-10049")
           .argParser(parseChoice(["rfc-10049", "bare-array"])),
       )
-      .option(
-        "--ecosystem-path <file>",
-        `${LIST_HELP}; without, the bundled one`,
+      .addOption(
+        new Option(
+          "--ecosystem-path <file>",
+          `${LIST_HELP}; without, the bundled one`,
+        ).conflicts("list"),
       )
       .option("--list <list>", "the same")
       .addOption(

@@ -16,6 +16,7 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import { formatTime } from "../wire/timestamp.ts";
 import type { Transport } from "../net/transport.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
+import { localClockAt, outsideBounds } from "./local_clock.ts";
 import { EXIT, UsageError } from "./terminal/exit_code.ts";
 import { loadList, pickServer } from "./ecosystem/list_source.ts";
 import {
@@ -91,7 +92,7 @@ export async function query(
       output.progress("");
     }
   });
-  const localMicros = localClock(result.receivedAt);
+  const localMicros = localClockAt(result.receivedAt);
   if (options.json) {
     const name = asked.listed?.name;
     printResult(output, { ...endpoint, name }, result, localMicros);
@@ -161,23 +162,6 @@ function isUdpOnly({ dialects }: NamedVersion): boolean {
   return dialects.every(({ framed }) => !framed);
 }
 
-/** The local clock when the reply came in, in microseconds since 1970. */
-function localClock(receivedAt: number): bigint {
-  const since = performance.now() - receivedAt;
-  return BigInt(Math.round((Date.now() - since) * 1000));
-}
-
-/** How far the local clock is outside the bounds: 0 within, negative if it is slow. */
-function outside({ bounds }: QueryResult, localMicros: bigint): bigint {
-  if (localMicros < bounds.earliestMicros) {
-    return localMicros - bounds.earliestMicros;
-  }
-  if (localMicros > bounds.latestMicros) {
-    return localMicros - bounds.latestMicros;
-  }
-  return 0n;
-}
-
 function describe(
   result: QueryResult,
   terse: boolean | undefined,
@@ -185,7 +169,7 @@ function describe(
 ): string[] {
   const { midpointMicros, radiusMicros, bounds, dialect, version } = result;
   if (terse) return [formatSeconds(midpointMicros)];
-  const off = outside(result, localMicros);
+  const off = outsideBounds(result, localMicros);
   const time = (micros: bigint) => formatTime(micros) ?? formatSeconds(micros);
   return [
     `Current time: ${formatSeconds(midpointMicros)} ± ${
@@ -234,7 +218,7 @@ function printResult(
     },
     localClock: {
       ...jsonTime(localMicros),
-      outsideBoundsMicros: outside(result, localMicros),
+      outsideBoundsMicros: outsideBounds(result, localMicros),
     },
     versions: verdict.versions.map(formatVersion),
     index: verdict.index,

@@ -319,3 +319,12 @@ Deno.test("ecosystem malfeasance refuses what makes no sense", async () => {
     await fails(2, message, ...MALFEASANCE, ...words);
   }
 });
+
+Deno.test("malfeasance refuses a second list, which it would not look at", async () => {
+  const { err } = await fails(
+    2,
+    /^option '--ecosystem-path <file>' cannot be used with option '--list <list>'$/,
+    ...["ecosystem", "malfeasance", "--ecosystem-path=a", "--list=b"],
+  );
+  assert.equal(err.length, 2);
+});
