@@ -186,7 +186,8 @@ function addQuery(program: Command, output: Output, done: Done): Command {
 }
 
 function addProbe(program: Command, output: Output, done: Done): Command {
-  return program.command("probe")
+  const command = program.command("probe");
+  return command
     .description(
       "try every version and say which a server speaks, and why not the others",
     )
@@ -200,9 +201,14 @@ function addProbe(program: Command, output: Output, done: Done): Command {
     .addOption(timeoutOption(2))
     .addOption(versionsOption("--offer", "try these versions only"))
     .addOption(transportOption())
-    .action(async (words: string[], options: ProbeOptions) =>
-      done(await probe(words, options, output))
-    );
+    .action(async (words: string[], options: ProbeOptions) => {
+      refuseIgnored(command, [{
+        option: "--all",
+        because: "with --offer, which names all that is asked",
+        when: options.offer !== undefined,
+      }]);
+      done(await probe(words, options, output));
+    });
 }
 
 /** Gathers the values of an option that may be repeated. */

@@ -347,6 +347,14 @@ Deno.test("probe by TCP leaves out what has no TCP", async () => {
 Deno.test("probe refuses words that make no sense", async () => {
   await fails(2, /^cannot use "0" as a port/, "probe", "127.0.0.1:0");
   await fails(2, /^cannot use "a b" as a host/, "probe", "a b");
+  await fails(
+    2,
+    /^cannot use --all with --offer/,
+    "probe",
+    "h",
+    "--all",
+    "--offer=1",
+  );
   await fails(2, /^cannot read key/, "probe", "127.0.0.1:9", "k");
   await fails(
     2,
