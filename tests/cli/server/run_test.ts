@@ -301,6 +301,8 @@ Deno.test("server run answers the versions it is told to, in any order", async (
       "1 RFC 10049 version 1 no no answer within 0.5 s; the server does not list this version",
       "0x8000000c drafts 14-19 yes TIME",
       "0x80000008 draft 08 yes TIME",
+      "",
+      "Verdict: speaks 0x8000000c, 0x80000008 over UDP and TCP; its clock and the local one agree",
     ],
   );
 });
