@@ -20,7 +20,6 @@
 export { createSigner, type Signer } from "./lib/crypto/ed25519.ts";
 export { GOOGLE_VERSION, SERVER_VERSIONS } from "./lib/wire/dialect.ts";
 export { ServerError, type ServerErrorCode } from "./lib/wire/errors.ts";
-export type { ClockCause } from "./lib/server/clock_guard.ts";
 export type { Random } from "./lib/server/grease.ts";
 export { formatKey, parseKey } from "./lib/wire/key_text.ts";
 export {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { requireBigInRange, requireInRange, SEED } from "../wire/range.ts";
+import { OFFSET_MICROS } from "./check_options.ts";
 import { VerificationError } from "../wire/errors.ts";
 import type { AskServer } from "../ecosystem/pick.ts";
 import { buildRequest } from "../wire/request.ts";
@@ -71,6 +73,9 @@ export interface FakeWorldOptions {
   readonly sleep?: Sleep | undefined;
 }
 
+/** Each has keys of its own, which takes memory and time. */
+const MAX_SERVERS = 10_000;
+
 /** Servers in memory. */
 export class FakeWorld {
   /** All of them. */
@@ -105,15 +110,27 @@ export class FakeWorld {
    * ```
    *
    * @param options Its servers and its time.
-   * @throws {RangeError} If a liar is not among the servers.
+   * @throws {RangeError} If a liar is not among the servers, or a number is out of range.
    */
   static async create(options: FakeWorldOptions): Promise<FakeWorld> {
     const { lying = [], nowMicros, seed = 1, sleep } = options;
+    requireInRange("seed", seed, SEED);
+    if (!Array.isArray(options.servers)) {
+      requireInRange("servers", options.servers, {
+        min: 0,
+        max: MAX_SERVERS,
+        integer: true,
+      });
+    }
     const wanted: readonly FakeServerOptions[] =
       typeof options.servers === "number"
         ? Array.from({ length: options.servers }, () => ({}))
         : options.servers;
-    for (const { server } of lying) {
+    for (const { server, offsetMicros } of lying) {
+      requireBigInRange("offsetMicros", offsetMicros, {
+        ...OFFSET_MICROS,
+        required: true,
+      });
       if (wanted[server] === undefined) {
         throw new RangeError(`Cannot let server ${server} lie: there is none`);
       }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { COUNT, requireInRange, SEED } from "../wire/range.ts";
 import { concat } from "../crypto/bytes.ts";
 import { writeUint32 } from "../wire/uint.ts";
 import { noise, seeded } from "../wire/chance.ts";
@@ -82,9 +83,19 @@ const MUTATIONS: readonly ((
  *
  * @param seed What they depend on; a failure can be had again from its name.
  * @param count How many.
+ * @throws {RangeError} If a number is not whole, or `count` is below 0.
  * @returns Packets of 0 to 2048 bytes; a few are still good.
  */
-export function* fuzzRequests(
+export function fuzzRequests(
+  seed: number,
+  count: number,
+): Generator<MalformedRequest, void> {
+  requireInRange("seed", seed, SEED);
+  requireInRange("count", count, { ...COUNT, min: 0 });
+  return mutations(seed, count);
+}
+
+function* mutations(
   seed: number,
   count: number,
 ): Generator<MalformedRequest, void> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkServeOptions } from "../server/check_options.ts";
 import type { ChaosServer, Delivery } from "./server.ts";
 import { ServerError } from "../wire/errors.ts";
 import {
@@ -95,6 +96,7 @@ export async function serveChaos(
 ): Promise<RunningChaos> {
   const { hostname = "127.0.0.1", port = 0, maxBatch = 64 } = options;
   const { allowNonLoopback = false, open = openUdp } = options;
+  checkServeOptions({ port, maxBatch });
   if (!allowNonLoopback && !isLoopback(hostname)) {
     throw new ServerError(
       "config",

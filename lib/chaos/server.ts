@@ -5,6 +5,9 @@
  * @module
  */
 
+import { asConfig } from "../server/check_options.ts";
+import { requireInRange, SEED } from "../wire/range.ts";
+import { checkBehaviours } from "./check_options.ts";
 import { equal } from "../crypto/bytes.ts";
 import { seeded } from "../wire/chance.ts";
 import type { Behaviour, Misdeed } from "./behaviour.ts";
@@ -92,17 +95,7 @@ const sleepReally: Sleep = (milliseconds, signal) =>
   });
 
 function checked(behaviours: readonly Behaviour[]): readonly Behaviour[] {
-  for (const behaviour of behaviours) {
-    const { kind, share = 1, from = 0 } = behaviour;
-    const bad = !(share >= 0 && share <= 1) || !(from >= 0) ||
-      (kind === "delay" && !(behaviour.delayMs >= 0)) ||
-      (kind === "duplicate" && !((behaviour.copies ?? 2) >= 1)) ||
-      ((kind === "truncate" || kind === "append") &&
-        !((behaviour.bytes ?? 1) >= 0));
-    if (bad) {
-      throw new ServerError("config", `Cannot ${kind} with such numbers`);
-    }
-  }
+  asConfig(() => checkBehaviours(behaviours));
   return behaviours;
 }
 
@@ -138,6 +131,7 @@ export class ChaosServer extends Server {
       ...options,
       longTerm: [longTerm],
     });
+    asConfig(() => requireInRange("seed", options.seed, SEED));
     const { seed = 1, v1Context = "rfc", sleep = sleepReally } = options;
     this.#keys = {
       longTerm,

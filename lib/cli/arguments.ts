@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_RADIUS_SECONDS, MAX_WORKERS } from "../server/check_options.ts";
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
 import { parseKey } from "../wire/key_text.ts";
@@ -87,7 +88,13 @@ export function parsePort(text: string, hint?: string): number {
 
 /** Reads a port that a server can listen on: 0 lets the system choose. */
 export function parseListenPort(text: string): number {
-  return /^0+$/.test(text) ? 0 : parsePort(text);
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65535) {
+    throw new UsageError(
+      `cannot use "${text}" as a port: 0 to 65535 are allowed, 0 for any`,
+    );
+  }
+  return port;
 }
 
 /** Reads a decimal number; `NaN` for anything else. */
@@ -106,12 +113,42 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
+/** Reads how far a clock may be off, in seconds: as much as a reply can tell. */
+export function parseRadius(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds > MAX_RADIUS_SECONDS) {
+    throw new UsageError(
+      `cannot use "${text}" as a radius: ${MAX_RADIUS_SECONDS} seconds at most`,
+    );
+  }
+  return seconds;
+}
+
+/** Reads how many threads. */
+export function parseWorkers(text: string): number {
+  const count = parseCount(text);
+  if (count > MAX_WORKERS) {
+    throw new UsageError(
+      `cannot use "${text}" workers: ${MAX_WORKERS} are allowed`,
+    );
+  }
+  return count;
+}
+
+/** A certificate's window is in seconds of 32 bits, or close to that. */
+const MAX_VALIDITY_SECONDS = 0xffffffff;
+
 /** Reads `--validity-seconds`. */
 export function parseValidity(text: string): number {
   const seconds = parseSeconds(text);
   if (seconds < LEAST_VALIDITY_SECONDS) {
     throw new UsageError(
       `cannot use "${text}" for --validity-seconds: at least ${LEAST_VALIDITY_SECONDS} are needed, so that a key is replaced before it ends`,
+    );
+  }
+  if (seconds > MAX_VALIDITY_SECONDS) {
+    throw new UsageError(
+      `cannot use "${text}" for --validity-seconds: ${MAX_VALIDITY_SECONDS} at most`,
     );
   }
   return seconds;
@@ -270,6 +307,28 @@ export function toOffer(named: readonly NamedVersion[]): Offer {
     );
   }
   return { versions, typed: untyped.length === 0 };
+}
+
+/**
+ * Has an option say its own name where it refuses a value: the same reader serves several.
+ *
+ * @param name Such as `--radius`.
+ * @param read Throws a {@linkcode UsageError} at what it cannot use.
+ */
+export function naming<T, P>(
+  name: string,
+  read: (text: string, before: P) => T,
+): (text: string, before: P) => T {
+  return (text, before) => {
+    try {
+      return read(text, before);
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.message.includes(name)) {
+        throw error;
+      }
+      throw new UsageError(`${error.message} (${name})`, error.hint);
+    }
+  };
 }
 
 /** Reads one of a few words. */

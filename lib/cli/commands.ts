@@ -4,10 +4,13 @@
  * @module
  */
 
+import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
+import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { DEFAULT_PORT } from "../server/serve.ts";
 import {
+  naming,
   parseChoice,
   parseCount,
   parseDays,
@@ -15,10 +18,11 @@ import {
   parseInterval,
   parseListen,
   parseListenPort,
-  parseSeconds,
+  parseRadius,
   parseTimeout,
   parseValidity,
   parseVersions,
+  parseWorkers,
 } from "./arguments.ts";
 import {
   applyEnvironment,
@@ -47,7 +51,7 @@ import {
   type PubkeyOptions,
   serverPubkey,
 } from "./server/pubkey.ts";
-import { type RunOptions, serverRun } from "./server/run.ts";
+import { ignoredByRun, type RunOptions, serverRun } from "./server/run.ts";
 
 /** A command that was recognised. */
 export interface Entered {
@@ -103,12 +107,16 @@ export function buildProgram(output: Output, done: Done): Program {
     for (const [command, schema] of commands) schemas.set(command, schema);
   }
   const server = program.command("server").description("run a server");
-  addServerRun(server, output, done);
+  schemas.set(addServerRun(server, output, done), CHECK_CONFIG_SCHEMA);
   schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
   schemas.set(addServerPubkey(server, output, done), PUBKEY_SCHEMA);
   schemas.set(addServerDelegate(server, output, done), DELEGATE_SCHEMA);
   // Commander copies these settings only to commands that are added later.
   const settle = (command: Command) => {
+    for (const option of command.options) {
+      const { long, parseArg } = option;
+      if (parseArg) option.argParser(naming(long ?? option.flags, parseArg));
+    }
     command.exitOverride().helpCommand(false).configureOutput({
       writeOut: (text) => output.out(text.trimEnd()),
       writeErr: (text) => output.err(text.trimEnd()),
@@ -178,19 +186,29 @@ function addQuery(program: Command, output: Output, done: Done): Command {
 }
 
 function addProbe(program: Command, output: Output, done: Done): Command {
-  return program.command("probe")
+  const command = program.command("probe");
+  return command
     .description(
       "try every version and say which a server speaks, and why not the others",
     )
     .argument("<target...>", TARGET_HELP)
     .option("--dump", "decode each request and reply")
-    .option("--json", "print a line of JSON for each version")
+    .option(
+      "--all",
+      "ask for every version, also those that the server says it does not speak",
+    )
+    .option("--json", "print a line of JSON for each version, and one for all")
     .addOption(timeoutOption(2))
     .addOption(versionsOption("--offer", "try these versions only"))
     .addOption(transportOption())
-    .action(async (words: string[], options: ProbeOptions) =>
-      done(await probe(words, { ...options, ...program.opts() }, output))
-    );
+    .action(async (words: string[], options: ProbeOptions) => {
+      refuseIgnored(command, [{
+        option: "--all",
+        because: "with --offer, which names all that is asked",
+        when: options.offer !== undefined,
+      }]);
+      done(await probe(words, { ...options, ...program.opts() }, output));
+    });
 }
 
 /** Gathers the values of an option that may be repeated. */
@@ -233,7 +251,7 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     option(
       "--workers <n>",
       "threads for each UDP address, with --io linux; one for each core without",
-    ).argParser(parseCount),
+    ).argParser(parseWorkers),
     option(
       "--private-key <key>",
       `the key itself, for all to see in the list of processes; better in a file, or in ${
@@ -252,11 +270,11 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       "--radius <seconds>",
       "how far the clock may be off, rounding included",
     )
-      .default(3).argParser(parseSeconds),
+      .default(3).argParser(parseRadius),
     option(
       "--max-radius <seconds>",
       "fall silent when the system says that the clock may be off by more",
-    ).default(30).argParser(parseSeconds),
+    ).default(30).argParser(parseRadius),
     option("--trust-clock", "do not ask the system how its clock is"),
     option(
       "--validity-seconds <seconds>",
@@ -281,7 +299,11 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       .default(60).argParser(parseInterval),
     option("--log-format <format>", "text or json, on stderr")
       .default("text").argParser(parseChoice(["text", "json"])),
-    option("--check-config", "say what would be served, and end"),
+    option(
+      "--check-config",
+      "do all but serve: bind, sign, say what would be served, and end",
+    ),
+    option("--json", "with --check-config, print one line of JSON"),
   ];
   for (const one of options) command.addOption(one);
   return command
@@ -291,7 +313,9 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     )
     .action(async () => {
       applyEnvironment(command, RUN_VARIABLES);
-      done(await serverRun(command.opts<RunOptions>(), output));
+      const options = command.opts<RunOptions>();
+      refuseIgnored(command, ignoredByRun(options));
+      done(await serverRun(options, output));
     });
 }
 

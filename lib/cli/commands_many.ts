@@ -110,9 +110,9 @@ export function addEcosystem(
           .default("rfc-10049")
           .argParser(parseChoice(["rfc-10049", "bare-array"])),
       )
-      .option(
-        "--ecosystem-path <file>",
-        LOCAL_LIST_HELP,
+      .addOption(
+        new Option("--ecosystem-path <file>", LOCAL_LIST_HELP)
+          .conflicts("list"),
       )
       .option("--list <list>", "the same")
       .addOption(

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { type Command, CommanderError } from "commander";
 import { buildProgram } from "./commands.ts";
 import { EXIT, UsageError } from "./terminal/exit_code.ts";
+import { pathOf } from "./ignored.ts";
 import { reportError } from "./terminal/failure.ts";
 import {
   explainLoss,
@@ -38,7 +40,13 @@ async function runCommand(
   let exitCode: number = EXIT.ok;
   const program = buildProgram(output, (code) => void (exitCode = code));
   let { command, schema } = program;
-  program.onEnter((entered) => ({ command, schema } = entered));
+  program.onEnter((entered) => {
+    ({ command, schema } = entered);
+    // A server that runs has no form in JSON; its check has.
+    if (schema === CHECK_CONFIG_SCHEMA && !args.includes("--check-config")) {
+      schema = undefined;
+    }
+  });
   const isJson = args.includes("--json");
   output.onLoss?.((loss) => {
     const message = explainLoss(loss);
@@ -81,10 +89,4 @@ function toUsageError(error: CommanderError, command: Command): UsageError {
       ? `see '${pathOf(command)} --help'`
       : `did you mean ${suggestion.replace(/\)$/, "")}`,
   );
-}
-
-function pathOf(command: Command): string {
-  return command.parent
-    ? `${pathOf(command.parent)} ${command.name()}`
-    : command.name();
 }

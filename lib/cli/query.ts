@@ -18,6 +18,7 @@ import type { Transport } from "../net/transport.ts";
 import { type NamedVersion, parseTarget, toOffer } from "./arguments.ts";
 import { describeTried } from "../client/no_answer.ts";
 import { showTrace } from "./terminal/trace.ts";
+import { localClockAt, outsideBounds } from "./local_clock.ts";
 import { EXIT, UsageError } from "./terminal/exit_code.ts";
 import { loadList, pickServer } from "./ecosystem/list_source.ts";
 import {
@@ -99,7 +100,7 @@ export async function query(
       }
     },
   );
-  const localMicros = localClock(result.receivedAt);
+  const localMicros = localClockAt(result.receivedAt);
   warnOfSilence(result, output);
   if (options.json) {
     const name = asked.listed?.name;
@@ -191,23 +192,6 @@ function isUdpOnly({ dialects }: NamedVersion): boolean {
   return dialects.every(({ framed }) => !framed);
 }
 
-/** The local clock when the reply came in, in microseconds since 1970. */
-function localClock(receivedAt: number): bigint {
-  const since = performance.now() - receivedAt;
-  return BigInt(Math.round((Date.now() - since) * 1000));
-}
-
-/** How far the local clock is outside the bounds: 0 within, negative if it is slow. */
-function outside({ bounds }: QueryResult, localMicros: bigint): bigint {
-  if (localMicros < bounds.earliestMicros) {
-    return localMicros - bounds.earliestMicros;
-  }
-  if (localMicros > bounds.latestMicros) {
-    return localMicros - bounds.latestMicros;
-  }
-  return 0n;
-}
-
 function describe(
   result: QueryResult,
   terse: boolean | undefined,
@@ -215,7 +199,7 @@ function describe(
 ): string[] {
   const { midpointMicros, radiusMicros, bounds, dialect, version } = result;
   if (terse) return [formatSeconds(midpointMicros)];
-  const off = outside(result, localMicros);
+  const off = outsideBounds(result, localMicros);
   const time = (micros: bigint) => formatTime(micros) ?? formatSeconds(micros);
   return [
     `Current time: ${formatSeconds(midpointMicros)} ± ${
@@ -265,7 +249,7 @@ function printResult(
     },
     localClock: {
       ...jsonTime(localMicros),
-      outsideBoundsMicros: outside(result, localMicros),
+      outsideBoundsMicros: outsideBounds(result, localMicros),
     },
     versions: verdict.versions.map(formatVersion),
     index: verdict.index,

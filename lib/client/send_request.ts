@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkRequestOptions } from "./check_options.ts";
 import { type Arrival, ask, type AskOptions } from "./ask.ts";
 import type { Transport } from "../net/transport.ts";
 import type { Delegation } from "../wire/certificate.ts";
@@ -189,6 +190,7 @@ export interface UnverifiedResult {
  * @throws {NoAnswerError} Named `TimeoutError`, if nothing came in time.
  * @throws {NetworkError} If there is no such host, or no way to it.
  * @throws {WireError} If the key, the offer or the nonce is unusable.
+ * @throws {RangeError} If a number is out of range.
  * @throws The signal's reason if it aborts.
  */
 export async function sendRequest(
@@ -226,6 +228,7 @@ export async function sendRequest(
  * @throws {VerificationError} If replies came but none could be parsed.
  * @throws {NoAnswerError} Named `TimeoutError`, if nothing came in time.
  * @throws {NetworkError} If there is no such host, or no way to it.
+ * @throws {RangeError} If a number is out of range.
  */
 export async function veryDangerouslySendRequestAndDoNotVerify(
   options: RequestOptions & {
@@ -287,14 +290,9 @@ function plan(
   publicKey: Uint8Array | undefined,
   { follow: onTrace }: Trail,
 ): Omit<AskOptions<never>, "judge"> {
+  checkRequestOptions(options);
   const { versions, nonce, fallback = true, timeout = 5000 } = options;
   const { port, typed, size, retries = Infinity } = options;
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new RangeError(`Cannot use port ${port}`);
-  }
-  if (!(timeout > 0)) {
-    throw new RangeError(`Cannot use timeout of ${timeout} ms`);
-  }
   if (versions && versions.length > MAX_OFFERED) {
     throw new WireError(
       "offer",

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { checkMeasureOptions } from "../ecosystem/check_options.ts";
+import { requireInRange } from "../wire/range.ts";
 import { max } from "../wire/bigint.ts";
 import { bundledList } from "../ecosystem/bundled.ts";
 import {
@@ -39,7 +41,8 @@ export interface TrustedClockOptions
    */
   readonly servers?: readonly ListedServer[] | undefined;
   /**
-   * Seconds after which the clock is measured again, in the background; 1 at least.
+   * Seconds after which the clock is measured again, in the background; 1 at least,
+   * `Infinity` for never.
    *
    * @default {3600}
    */
@@ -75,6 +78,9 @@ export interface ClockReading extends Interval {
 
 /** A moment: a `Date`, or microseconds since 1970 as a bigint. */
 export type Instant = Date | bigint;
+
+/** A hundred years, in which any clock drifts out of use. */
+const MAX_AGE_SECONDS = 100 * 366 * 86_400;
 
 /** Servers of different operators that are asked by default. */
 const COUNT = 5;
@@ -113,13 +119,16 @@ export class TrustedClock implements Disposable {
     this.#options = options;
     const { driftPpm = DRIFT_PPM, maxAgeSeconds = 86_400 } = options;
     const { refreshSeconds = 3600 } = options;
+    checkMeasureOptions(options);
     // Servers are other people's: with less, they would be asked without a pause.
-    if (!(maxAgeSeconds >= 1 && maxAgeSeconds < Infinity)) {
-      throw new RangeError(`Cannot use a maximum age of ${maxAgeSeconds} s`);
-    }
-    if (!(refreshSeconds >= 1)) {
-      throw new RangeError(`Cannot measure every ${refreshSeconds} s`);
-    }
+    requireInRange("maxAgeSeconds", maxAgeSeconds, {
+      min: 1,
+      max: MAX_AGE_SECONDS,
+    });
+    requireInRange("refreshSeconds", refreshSeconds, {
+      min: 1,
+      infinite: true,
+    });
     const maxAgeMicros = BigInt(Math.round(maxAgeSeconds * 1e6));
     this.#model = new ClockModel({ driftPpm, maxAgeMicros });
     this.#clocks = {

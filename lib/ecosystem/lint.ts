@@ -7,6 +7,7 @@
  * @module
  */
 
+import { requireBigInRange, TIME_MICROS } from "../wire/range.ts";
 import { isVerifiableKey } from "../crypto/ed25519.ts";
 import { dialectFor, formatVersion } from "../wire/dialect.ts";
 import { WireError } from "../wire/errors.ts";
@@ -120,6 +121,7 @@ export function lintServerList(
   text: string,
   options: LintOptions = {},
 ): Finding[] {
+  requireBigInRange("nowMicros", options.nowMicros, TIME_MICROS);
   const lint = new Lint();
   let list: ReturnType<typeof openList>;
   try {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkMeasureOptions } from "./check_options.ts";
 import type { Violation } from "../verify/chain.ts";
 import type { Exchange } from "../wire/errors.ts";
 import {
@@ -102,12 +103,14 @@ const CONCURRENT = 32;
  * @param servers Out of these; those with the same key are one, named as the first of them.
  * @param options How many, how often, how.
  * @returns One outcome for each server, the contradictions, and what a majority says.
+ * @throws {RangeError} If an option is out of range.
  * @throws The signal's reason if it aborts. Servers that fail do not make it throw.
  */
 export async function measure(
   servers: readonly ListedServer[],
   options: MeasureOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const { count, random } = options;
   const distinct = distinctKeys(servers);
   if (count === undefined) {
@@ -127,6 +130,7 @@ export async function queryServers(
   servers: readonly ListedServer[],
   options: MeasureOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const waiting = [...servers];
   return await askInTurn({
     next: () => waiting.shift(),
@@ -193,6 +197,7 @@ export async function survey(
   servers: readonly ListedServer[],
   options: SurveyOptions = {},
 ): Promise<Measurement> {
+  checkMeasureOptions(options);
   const gathered = servers.map(gather);
   const watch = watchFor(options);
   const waiting = [...gathered];

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { COUNT, requireInRange } from "../wire/range.ts";
 import { chainNonce } from "../verify/chain.ts";
 import { type QueryResult, sendRequest } from "../client/send_request.ts";
 import type { TraceEvent } from "../client/trace.ts";
@@ -194,12 +195,14 @@ function randomFraction(): number {
  * @param servers Out of these.
  * @param count How many at most.
  * @param random A fraction of one; for tests.
+ * @throws {RangeError} If `count` is not a whole number.
  */
 export function sampleByOperator(
   servers: readonly ListedServer[],
   count: number,
   random?: () => number,
 ): ListedServer[] {
+  requireInRange("count", count, { ...COUNT, min: 0 });
   const seen = new Set<string>();
   const sample: ListedServer[] = [];
   for (const server of shuffle(servers, random)) {

@@ -9,6 +9,11 @@
  * @module
  */
 
+import { COUNT, type Range, requireInRange } from "../wire/range.ts";
+
+/** How far a clock may drift, in microseconds per second. */
+export const DRIFT_RANGE: Range = { min: 0, below: 1_000_000 };
+
 /** True time lies between these, it is claimed; both ends included. */
 export interface Interval {
   /** Microseconds since 1970. */
@@ -87,11 +92,13 @@ export const MIN_VOTERS = 3;
  *
  * @param votes All taken to the same moment.
  * @param options How many it takes.
+ * @throws {RangeError} If `minVoters` is not a whole number.
  */
 export function findQuorum(
   votes: readonly Vote[],
   { minVoters = MIN_VOTERS }: QuorumOptions = {},
 ): Quorum {
+  requireInRange("minVoters", minVoters, { ...COUNT, min: 0 });
   const voters = new Set(votes.map(({ voter }) => voter)).size;
   const needed = Math.max(Math.floor(voters / 2) + 1, 1);
   const { regions, agreeing } = sweep(votes, needed);
@@ -187,9 +194,7 @@ export function extremes(
  * @returns Microseconds, rounded up, with one for each of the two readings that was cut off.
  */
 export function driftSlack(elapsedMicros: bigint, driftPpm: number): bigint {
-  if (!(driftPpm >= 0 && driftPpm < 1_000_000)) {
-    throw new RangeError(`Cannot use a drift of ${driftPpm} ppm`);
-  }
+  requireInRange("driftPpm", driftPpm, DRIFT_RANGE);
   if (elapsedMicros <= 0n) return 0n;
   const ppm = BigInt(Math.ceil(driftPpm));
   // Over the slow clock's own second: right whichever of the two clocks the rate refers to.

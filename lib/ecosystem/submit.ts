@@ -4,6 +4,7 @@
  * @module
  */
 
+import { COUNT, requireInRange } from "../wire/range.ts";
 import { NetworkError, WireError } from "../wire/errors.ts";
 import { findCause } from "../net/cause.ts";
 import { isPermissionError } from "../net/resolve.ts";
@@ -75,6 +76,7 @@ const TRY_MS = 30_000;
  * @param url Where to, as a server list's `reports` says.
  * @param options How often.
  * @returns What the collector said in the end.
+ * @throws {RangeError} If `tries` is not a whole number from 1 up.
  * @throws {WireError} With code `report` if it proves nothing, or cannot be sent in the
  *   RFC's form.
  * @throws {NetworkError} If the collector could not be reached.
@@ -84,6 +86,7 @@ export async function submitReport(
   url: string | URL,
   options: SubmitOptions = {},
 ): Promise<Submitted> {
+  requireInRange("tries", options.tries, COUNT);
   const target = collectorUrl(url);
   const verdict = await judgeReport(report);
   if (!verdict.ok) {

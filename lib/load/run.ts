@@ -11,6 +11,7 @@
  * @module
  */
 
+import { checkLoadOptions } from "./check_options.ts";
 import { setImmediate } from "node:timers";
 import { NetworkError } from "../wire/errors.ts";
 import { type LoadClock, LoadLane, LoadTally } from "./lane.ts";
@@ -110,9 +111,11 @@ const systemClock: LoadClock = {
  * Loads a server and counts.
  *
  * @throws {NetworkError} If no socket can be opened.
- * @throws {RangeError} If something is to be verified without a key.
+ * @throws {RangeError} If something is to be verified without a key, or a number is out of
+ *   range.
  */
 export async function runLoad(options: LoadOptions): Promise<LoadMeasurement> {
+  checkLoadOptions(options);
   const { clock = systemClock, signal, pace } = options;
   const judge = judgeFor(options);
   const tally = new LoadTally();

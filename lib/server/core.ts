@@ -6,6 +6,7 @@
  */
 
 import { SERVER_VERSIONS } from "../wire/dialect.ts";
+import { checkServerOptions } from "./check_options.ts";
 import type { ClockStatus } from "./clock_guard.ts";
 import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
 import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
@@ -30,10 +31,11 @@ import {
   hasOverrides,
   isSelective,
   longTermSigners,
+  maxRadiusOf,
   portableOptions,
   type PortableServer,
+  radiusOf,
   randomBytes,
-  secondsToMicros,
   type ServerKeys,
   type ServerOptions,
   validityOf,
@@ -61,14 +63,12 @@ export class Server {
    * @param options Keys and choices.
    */
   constructor(options: ServerOptions) {
+    checkServerOptions(options);
     this.#options = options;
     this.#longTerm = longTermSigners(options);
     this.#delegated = options.delegated ?? [];
-    const { radiusSeconds = 3, maxRadiusSeconds = 30 } = options;
-    // RADI is a uint32, of microseconds in the older dialects.
-    const max = 0xffffffff / 1_000_000;
-    this.#radiusMicros = secondsToMicros("radius", radiusSeconds, max);
-    this.#maxRadiusMicros = secondsToMicros("radius", maxRadiusSeconds, max);
+    this.#radiusMicros = radiusOf(options);
+    this.#maxRadiusMicros = maxRadiusOf(options);
     const { trustClock, readClock = readKernelClock } = options;
     this.#clock = new ClockWatch(
       trustClock ? () => undefined : readClock,

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { requireBigInRange, TIME_MICROS } from "../wire/range.ts";
 import { base64 } from "@scure/base";
 import { equal } from "../crypto/bytes.ts";
 import {
@@ -47,13 +48,15 @@ export interface CreateDelegationOptions {
  *
  * @param options The keys and the window.
  * @returns The file's text.
- * @throws {RangeError} If an end of the window is before 1970, or later than every dialect can
- *   say.
+ * @throws {RangeError} If the seed is not 32 bytes, an end of the window is before 1970, or
+ *   later than every dialect can say.
  */
 export async function createDelegation(
   options: CreateDelegationOptions,
 ): Promise<string> {
   const { longTerm, onlineSeed, notBeforeMicros, notAfterMicros } = options;
+  requireBigInRange("notBeforeMicros", notBeforeMicros, TIME_MICROS);
+  requireBigInRange("notAfterMicros", notAfterMicros, TIME_MICROS);
   const signer = createSigner(onlineSeed);
   const { certificates } = await certifyOnlineKey(longTerm, signer, options);
   signer.destroy?.();

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { requireBigInRange, requireOneOf, TIME_MICROS } from "../wire/range.ts";
 import { equal } from "../crypto/bytes.ts";
 import {
   buildCertificate,
@@ -164,11 +165,14 @@ export class Keyring {
    */
   static async create(options: KeyringOptions): Promise<Keyring> {
     const { longTerm, delegated = [], validityMicros, nowMicros } = options;
+    requireOneOf("v1Context", options.v1Context, ["rfc", "draft"]);
+    requireBigInRange("nowMicros", nowMicros, TIME_MICROS);
+    requireBigInRange("validityMicros", validityMicros, {
+      ...TIME_MICROS,
+      min: 1n,
+    });
     if (longTerm.length + delegated.length === 0) {
       throw new RangeError("Cannot create keyring: no long-term key");
-    }
-    if (validityMicros <= 0n) {
-      throw new RangeError("Cannot create keyring: validity is not positive");
     }
     const identities = await Promise.all([
       ...longTerm.map((signer) => certify(options, signer, nowMicros)),

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkServeOptions } from "./check_options.ts";
 import { ServerError } from "../wire/errors.ts";
 import {
   type DatagramSocket,
@@ -77,13 +78,7 @@ export async function openAll(
   options: ServeOptions,
   tell: EventSink,
 ): Promise<Listening> {
-  const { maxBatch = 1, workers = 0 } = options;
-  if (!Number.isInteger(maxBatch) || maxBatch < 1) {
-    throw new ServerError("config", `Cannot take batches of ${maxBatch}`);
-  }
-  if (!Number.isInteger(workers) || workers < 0) {
-    throw new ServerError("config", `Cannot start ${workers} workers`);
-  }
+  checkServeOptions(options);
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }
@@ -150,7 +145,8 @@ export function announced(
   return [...pools, ...sockets.filter((socket) => !halves.has(socket))];
 }
 
-async function closeAll({ sockets, pools }: Listening): Promise<void> {
+/** Closes all that was opened. */
+export async function closeAll({ sockets, pools }: Listening): Promise<void> {
   sockets.forEach((socket) => socket.close());
   await Promise.all([
     ...pools.map((pool) => pool.close()),

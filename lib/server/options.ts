@@ -4,6 +4,8 @@
  * @module
  */
 
+import { asConfig, MAX_RADIUS_SECONDS } from "./check_options.ts";
+import { requireInRange } from "../wire/range.ts";
 import type { KernelClock } from "../net/kernel_clock.ts";
 import { createSigner, type Signer } from "../crypto/ed25519.ts";
 import { ServerError } from "../wire/errors.ts";
@@ -181,11 +183,26 @@ export function secondsToMicros(
   seconds: number,
   max = 0xffffffff,
 ): bigint {
-  const micros = Math.round(seconds * 1_000_000);
-  if (!(micros >= 1 && seconds <= max)) {
-    throw new ServerError("config", `Cannot use ${name} of ${seconds} seconds`);
-  }
-  return BigInt(micros);
+  asConfig(() =>
+    requireInRange(name, seconds, {
+      min: 5e-7,
+      max,
+      required: true,
+      unit: "seconds",
+    })
+  );
+  return BigInt(Math.round(seconds * 1_000_000));
+}
+
+/** How far off the server says that it may be, in microseconds. */
+export function radiusOf({ radiusSeconds = 3 }: ServerOptions): bigint {
+  return secondsToMicros("radiusSeconds", radiusSeconds, MAX_RADIUS_SECONDS);
+}
+
+/** How far off it may be at most before it falls silent, in microseconds. */
+export function maxRadiusOf({ maxRadiusSeconds = 30 }: ServerOptions): bigint {
+  const name = "maxRadiusSeconds";
+  return secondsToMicros(name, maxRadiusSeconds, MAX_RADIUS_SECONDS);
 }
 
 /** The least of {@linkcode ServerOptions.validitySeconds}. */
@@ -196,7 +213,7 @@ export const LEAST_VALIDITY_SECONDS: number = Number(LEAST_VALIDITY_MICROS) /
 export function validityOf(
   { validitySeconds: seconds = 3600 }: ServerOptions,
 ): bigint {
-  const micros = secondsToMicros("validity", seconds);
+  const micros = secondsToMicros("validitySeconds", seconds);
   if (micros < LEAST_VALIDITY_MICROS) {
     throw new ServerError(
       "config",

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkResponderOptions } from "./check_options.ts";
 import { signedBytes } from "../wire/certificate.ts";
 import { hashOf } from "../crypto/hash.ts";
 import { SIGNATURE_BYTES } from "../crypto/ed25519.ts";
@@ -172,9 +173,11 @@ export class Responder {
    * Makes a responder.
    *
    * @param options Keys and choices.
-   * @throws {RangeError} If a version is not one of those that can be answered.
+   * @throws {RangeError} If a version is not one of those that can be answered, or a number
+   *   is out of range.
    */
   constructor(options: ResponderOptions) {
+    checkResponderOptions(options);
     this.#options = options;
     this.#keyring = options.keyring;
     this.#versions = options.versions ?? ANSWERABLE;
@@ -189,9 +192,6 @@ export class Responder {
       this.#versions.includes(code)
     );
     this.#maxBatch = options.maxBatch ?? 256;
-    if (!(this.#maxBatch >= 1)) {
-      throw new RangeError(`Cannot answer batches of ${this.#maxBatch}`);
-    }
   }
 
   /**

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { requireOneOf } from "../wire/range.ts";
 import { base64 } from "@scure/base";
 import { type Exchange, WireError } from "../wire/errors.ts";
 import { KEY_BYTES } from "../crypto/ed25519.ts";
@@ -246,11 +247,13 @@ export interface Evidence {
  * @param form The RFC's, or the bare array that the Python roughly reads; that one also wants
  *   a `rand` in the first entry, which is then the nonce.
  * @returns JSON.
+ * @throws {RangeError} If there is no such form.
  */
 export function malfeasanceReport(
   evidence: readonly Evidence[],
   form: "rfc-10049" | "bare-array" = "rfc-10049",
 ): string {
+  requireOneOf("form", form, ["rfc-10049", "bare-array"]);
   const responses = evidence.map(({ exchange, rand }) => {
     const first = form === "bare-array" ? nonceOf(exchange.request) : undefined;
     const blind = rand ?? first;

@@ -161,10 +161,15 @@ export function buildRequest(
     : "ZZZZ";
   const empty = overhead +
     encodedSize([...entries, [TAG[fill], new Uint8Array(0)]]);
-  if (size % 4 !== 0 || size < empty || size > MAX_MESSAGE_BYTES) {
+  if (
+    !Number.isInteger(size) || size % 4 !== 0 || size < empty ||
+    size > MAX_MESSAGE_BYTES
+  ) {
     throw new WireError(
       "size",
-      `Cannot build a request of ${size} bytes: it takes a multiple of 4 from ${empty} to ${MAX_MESSAGE_BYTES}`,
+      `Cannot build a request of ${
+        String(size)
+      } bytes: it takes a multiple of 4 from ${empty} to ${MAX_MESSAGE_BYTES}`,
     );
   }
   entries.push([TAG[fill], new Uint8Array(size - empty)]);

@@ -212,9 +212,9 @@ Deno.test("query --offer asks in each dialect by its name", async () => {
 
 Deno.test("query --offer refuses what cannot be offered", async () => {
   const cases: [offer: string, message: RegExp][] = [
-    ["bogus", /^cannot use "bogus" as a version$/],
-    ["99", /^cannot use "99" as a version$/],
-    ["", /^cannot use "" as a version$/],
+    ["bogus", /^cannot use "bogus" as a version \(--offer\)$/],
+    ["99", /^cannot use "99" as a version \(--offer\)$/],
+    ["", /^cannot use "" as a version \(--offer\)$/],
     ["google,1", /^cannot offer google together with other versions$/],
     ["1,1", /twice/],
     ["draft-12,draft-14", /TYPE/],

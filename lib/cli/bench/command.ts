@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_SOCKETS, MAX_WINDOW } from "../../load/check_options.ts";
 import { type Command, Option } from "commander";
 import { DIALECTS, formatVersion } from "../../wire/dialect.ts";
 import {
@@ -11,7 +12,6 @@ import {
   parseCount,
   parseInterval,
   parseRate,
-  parseSeconds,
   parseTimeout,
   parseVersions,
 } from "../arguments.ts";
@@ -20,12 +20,6 @@ import { UsageError } from "../terminal/exit_code.ts";
 import type { Output } from "../terminal/output.ts";
 
 export { BENCH_SCHEMA } from "./run.ts";
-
-/** So many packets on their way can only be lost. */
-const MAX_WINDOW = 65_536;
-
-/** More sockets than this only cost memory. */
-const MAX_SOCKETS = 1024;
 
 const NOTES = `
 A window shows what a server can do, a rate how long its clients wait: there, latency counts
@@ -61,7 +55,7 @@ export function addBench(
     )
     .addOption(
       new Option("--duration <seconds>", "how long to measure").default(10)
-        .argParser(parseSeconds),
+        .argParser(parseTimeout),
     )
     .addOption(
       new Option("--warmup <seconds>", "load before that").default(2)

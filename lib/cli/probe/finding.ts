@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Transport } from "../../net/transport.ts";
 import type { Dialect } from "../../wire/dialect.ts";
 import type { ErrorObject } from "../terminal/failure.ts";
 
@@ -13,7 +14,12 @@ export interface Finding {
   readonly version: number;
   /** How it was asked. */
   readonly dialect: Dialect;
-  readonly status: "verified" | "unverified" | "rejected" | "failed";
+  readonly status:
+    | "verified"
+    | "unverified"
+    | "rejected"
+    | "failed"
+    | "unasked";
   /** Where it was rejected or failed. */
   readonly error?: ErrorObject;
   /** For people. */
@@ -21,6 +27,10 @@ export interface Finding {
   readonly midpointMicros?: bigint;
   readonly radiusMicros?: bigint;
   readonly rttMicros?: bigint;
+  /** Over what the answer came. */
+  readonly transport?: Transport;
+  /** How far the local clock is outside of the answer's bounds; negative if it is behind. */
+  readonly localClockOutsideMicros?: bigint;
   /** Versions that the server says, under its signature, it speaks. */
   readonly versions?: readonly number[];
   readonly request?: Uint8Array;

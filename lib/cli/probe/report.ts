@@ -14,16 +14,26 @@ import {
   printJson,
   table,
 } from "../terminal/output.ts";
+import { describeVerdict, type ProbeVerdict } from "./verdict.ts";
 import type { Finding } from "./finding.ts";
 
 /** Names the output's form. */
 export const PROBE_SCHEMA = "roughly/probe/1";
 
+/** And the form of the line that sums up. */
+export const PROBE_VERDICT_SCHEMA = "roughly/probe-verdict/1";
+
+/** What there is to print. */
+export interface Probed {
+  readonly findings: readonly Finding[];
+  readonly verdict: ProbeVerdict;
+}
+
 /** Prints a table, and below it the packets if they are wanted. */
 export function printAsText(
   output: Output,
   target: Target,
-  findings: readonly Finding[],
+  { findings, verdict }: Probed,
   dump: boolean,
 ): void {
   const rows = [["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]];
@@ -31,11 +41,13 @@ export function printAsText(
     rows.push([
       formatVersion(version),
       dialect.title,
-      status === "failed" ? "no" : status === "verified" ? "yes" : status,
+      ANSWER[status],
       detail,
     ]);
   }
   for (const line of table(rows)) output.out(printable(line));
+  output.out("");
+  output.out(describeVerdict(verdict));
   printHint(output, target, findings);
   if (!dump) return;
   for (const { dialect, request, response } of findings) {
@@ -51,11 +63,20 @@ export function printAsText(
   }
 }
 
+/** What stands in the table. */
+const ANSWER = {
+  verified: "yes",
+  unverified: "unverified",
+  rejected: "rejected",
+  failed: "no",
+  unasked: "-",
+} as const;
+
 /** Prints a line of JSON for each version. */
 export function printAsJson(
   output: Output,
   target: Target,
-  findings: readonly Finding[],
+  { findings, verdict }: Probed,
   dump: boolean,
 ): void {
   const { host, port } = target;
@@ -64,7 +85,7 @@ export function printAsJson(
     const { midpointMicros, request, response } = finding;
     printJson(output, {
       schema: PROBE_SCHEMA,
-      ok: error === undefined,
+      ok: error === undefined && status !== "unasked",
       verified: status === "verified",
       host,
       port,
@@ -89,6 +110,13 @@ export function printAsJson(
         : undefined,
     });
   }
+  printJson(output, {
+    schema: PROBE_VERDICT_SCHEMA,
+    ok: verdict.versions.length > 0,
+    host,
+    port,
+    ...verdict,
+  });
   printHint(output, target, findings);
 }
 
@@ -109,7 +137,8 @@ function hintFor(
     return "add the server's public key to have answers verified";
   }
   if (findings.some(({ status }) => status === "verified")) return undefined;
-  const codes = findings.map(({ error }) => error?.code);
+  const codes = findings.filter(({ status }) => status !== "unasked")
+    .map(({ error }) => error?.code);
   if (codes.includes("certificate-signature")) {
     return "the key may be wrong; from draft 10 on, servers do not answer then";
   }

@@ -27,6 +27,12 @@ export async function reportSubmit(
   output: Output,
   library: Pick<SubmitOptions, "fetch" | "wait" | "now"> = {},
 ): Promise<number> {
+  if (url !== undefined && options.list !== undefined) {
+    throw new UsageError(
+      "cannot use --list with a URL: it would do nothing",
+      "see 'roughly report submit --help'",
+    );
+  }
   const target = url ?? (await loadList(options.list)).reports;
   if (target === undefined) {
     throw new UsageError(

@@ -4,29 +4,25 @@
  * @module
  */
 
-import config from "../../../deno.json" with { type: "json" };
-import { windowState } from "../../wire/certificate.ts";
 import { dialectFor } from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import type { V1Context } from "../../wire/certificate.ts";
-import { renderMetrics } from "../../server/metrics.ts";
 import { formatAddress } from "../../net/datagram.ts";
-import { linuxUdpProblem } from "../../net/linux/udp.ts";
-import { type MonitorServer, openMonitor } from "../../net/http.ts";
 import { openNotifier } from "../../net/notify.ts";
-import { ServerError } from "../../wire/errors.ts";
 import {
   type ListenAddress,
-  type RunningServer,
   serve,
   type ServeOptions,
 } from "../../server/serve.ts";
 import type { ServerIo } from "../../net/udp.ts";
 import { Server } from "../../server/core.ts";
 import type { NamedVersion } from "../arguments.ts";
+import { ANSWERABLE } from "../../server/responder.ts";
+import { checkConfig, type CheckedConfig } from "./check.ts";
+import { startMonitor } from "./monitor.ts";
 import { logEvents, logStats } from "./event_log.ts";
+import type { Ignored } from "../ignored.ts";
 import { EXIT, UsageError } from "../terminal/exit_code.ts";
-import { systemMessage } from "../terminal/failure.ts";
 import {
   hasKeys,
   type KeyOptions,
@@ -66,6 +62,57 @@ export interface RunOptions extends KeyOptions {
   readonly statsInterval: number;
   readonly logFormat: LogFormat;
   readonly checkConfig?: boolean;
+  /** Of the check, which alone has a form in JSON. */
+  readonly json?: boolean;
+}
+
+/** What would do nothing, or not what it says, beside these options. */
+export function ignoredByRun(options: RunOptions): Ignored[] {
+  const { host, listen, keyFile = [], privateKey, delegation = [] } = options;
+  const isDelegated = delegation.length > 0 && keyFile.length === 0 &&
+    privateKey === undefined;
+  return [
+    {
+      option: "--port",
+      because: "with --listen and without --host",
+      when: host === undefined && listen !== undefined,
+    },
+    ...["--max-connections", "--max-connections-per-address"].map((option) => ({
+      option,
+      because: "with --no-tcp",
+      when: !options.tcp,
+    })),
+    {
+      option: "--workers",
+      because: "with --io portable",
+      when: options.io === "portable",
+    },
+    {
+      option: "--max-radius",
+      because: "with --trust-clock",
+      when: options.trustClock === true,
+    },
+    {
+      option: "--max-radius",
+      because: `below --radius ${options.radius}`,
+      when: options.maxRadius < options.radius,
+    },
+    {
+      option: "--validity-seconds",
+      because: "with --delegation alone, whose window is its own",
+      when: isDelegated,
+    },
+    {
+      option: "--grease-probability",
+      because: "with --no-grease",
+      when: !options.grease,
+    },
+    {
+      option: "--json",
+      because: "without --check-config",
+      when: options.checkConfig !== true,
+    },
+  ];
 }
 
 /** How often files are looked at. */
@@ -79,11 +126,13 @@ export async function serverRun(
   const log = new Log((line) => output.err(line), options.logFormat);
   output.onLoss?.((loss) => sayLoss(loss, log, output));
   const keys = await loadKeys(options);
-  const server = await createServer(options, keys, log);
   if (options.checkConfig) {
-    describe(server, options, keys, output);
-    return EXIT.ok;
+    // Spoilt on purpose, or withheld because of the clock, is not what is to be checked.
+    const sound = { ...options, grease: false, trustClock: true };
+    const server = await createServer(sound, keys, log);
+    return await checkConfig(server, checkedConfig(options, keys), output);
   }
+  const server = await createServer(options, keys, log);
   const stop = new AbortController();
   const cleanups: (() => unknown)[] = [onTermination(() => stop.abort())];
   try {
@@ -173,6 +222,13 @@ function listenOptions(options: RunOptions): ServeOptions {
     ...(hostname === undefined ? [] : [{ hostname, port }]),
     ...(listen ?? []),
   ];
+  const names = both.map(({ hostname, port }) => formatAddress(hostname, port));
+  const twice = both.findIndex(({ port }, i) =>
+    port !== 0 && names.indexOf(names[i] as string) < i
+  );
+  if (twice >= 0) {
+    throw new UsageError(`cannot listen on ${names[twice]} twice`);
+  }
   return {
     port,
     tcp,
@@ -180,6 +236,22 @@ function listenOptions(options: RunOptions): ServeOptions {
     io,
     workers: options.workers ?? navigator.hardwareConcurrency,
     ...(both.length === 0 ? {} : { listen: both }),
+  };
+}
+
+function checkedConfig(options: RunOptions, keys: LoadedKeys): CheckedConfig {
+  return {
+    keys,
+    listen: listenOptions(options),
+    metrics: options.metrics,
+    versions: options.versions ? numbersOf(options.versions) : ANSWERABLE,
+    radiusSeconds: options.radius,
+    maxRadiusSeconds: Math.max(options.maxRadius, options.radius),
+    trustClock: options.trustClock ?? false,
+    validitySeconds: options.validitySeconds,
+    greaseProbability: options.grease ? options.greaseProbability : 0,
+    statsIntervalSeconds: options.statsInterval,
+    json: options.json ?? false,
   };
 }
 
@@ -203,101 +275,6 @@ function warnOfNoKey(log: Log): void {
     "no private key found, so this one is new and lost at the end",
     { hint: "make one to keep with 'roughly server keygen'" },
   );
-}
-
-/** What `--check-config` prints: what would be served, and with which keys. */
-function describe(
-  server: Server,
-  options: RunOptions,
-  keys: LoadedKeys,
-  output: Output,
-): void {
-  for (const { key, source } of keys.longTerm) {
-    output.out(`Key: ${formatKey(key.publicKey)} from ${printable(source)}`);
-  }
-  for (const { key, source } of keys.delegated) {
-    const { publicKey, online } = key;
-    const state = windowState(online, server.getTime());
-    if (state !== "open") {
-      throw new UsageError(`${source} is a delegation that ${state}`);
-    }
-    const left = Number(online.notAfterMicros - server.getTime()) / 8.64e10;
-    output.out(
-      `Delegation: ${formatKey(publicKey)} from ${printable(source)}, ${
-        left.toFixed(1)
-      } days left`,
-    );
-  }
-  if (!hasKeys(keys)) {
-    output.out("Key: none, so a new one at every start");
-  }
-  const { listen, port, tcp } = listenOptions(options);
-  const addresses =
-    listen?.map((one) => formatAddress(one.hostname, one.port)) ??
-      [`all addresses, port ${port}`];
-  output.out(
-    `Listen: ${printable(addresses.join(", "))}, UDP${tcp ? " and TCP" : ""}`,
-  );
-  const problem = options.io === "portable" ? undefined : linuxUdpProblem();
-  if (options.io === "linux" && problem !== undefined) {
-    throw new UsageError(`cannot use --io linux: ${problem}`);
-  }
-  output.out(
-    options.io === "portable" || problem !== undefined
-      ? "Sockets: portable, one thread"
-      : `Sockets: linux, ${
-        options.workers ?? navigator.hardwareConcurrency
-      } threads for each UDP address`,
-  );
-  output.out("The configuration is usable.");
-}
-
-async function startMonitor(
-  { hostname, port }: ListenAddress,
-  server: Server,
-  running: RunningServer,
-  watch: KeyWatch,
-): Promise<MonitorServer> {
-  try {
-    return await openMonitor(hostname, port, {
-      metrics: async () => {
-        await running.refresh();
-        return renderMetrics(running.counters, {
-          packageVersion: config.version,
-          clockStatus: server.clockStatus,
-          nowMicros: server.getTime(),
-          notAfterMicros: server.notAfterMicros,
-          publicKeys: server.publicKeys.map(formatKey),
-          rootChanged: watch.rootChanged,
-          listeners: running.listeners,
-          selfChecks: running.selfChecks,
-        });
-      },
-      problem: () => problemOf(server, running),
-    });
-  } catch (cause) {
-    throw new ServerError(
-      "bind",
-      `Cannot serve metrics on ${formatAddress(hostname, port)}: ${
-        systemMessage(cause)
-      }`,
-      { cause },
-    );
-  }
-}
-
-/** Why a load balancer should not send anybody here. */
-export function problemOf(
-  server: Pick<Server, "clockStatus" | "canSign">,
-  { listeners }: Pick<RunningServer, "listeners">,
-): string | undefined {
-  if (server.clockStatus === "stopped") return "the clock may be off";
-  if (!server.canSign) return "the time is outside the window of an online key";
-  const silent = listeners.filter(({ up }) => up === false)
-    .map(({ transport, address }) => `${transport} ${address}`);
-  return silent.length === 0
-    ? undefined
-    : `no answer from ${silent.join(" and ")}`;
 }
 
 /** Tells the service manager, also regularly if it asked for that. */

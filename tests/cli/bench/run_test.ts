@@ -199,21 +199,24 @@ Deno.test("bench puts no load on a public address by a slip", async () => {
 Deno.test("bench refuses what it cannot do", async () => {
   const at = "127.0.0.1:1";
   const cases: [message: string | RegExp, ...words: string[]][] = [
-    ['cannot use "0" as a number of things', "--window=0"],
+    ['cannot use "0" as a number of things (--window)', "--window=0"],
     [
-      'cannot use "65537" requests under way: 65536 are allowed',
+      'cannot use "65537" requests under way: 65536 are allowed (--window)',
       "--window=65537",
     ],
-    ['cannot use "1025" sockets: 1024 are allowed', "--sockets=1025"],
+    [
+      'cannot use "1025" sockets: 1024 are allowed (--sockets)',
+      "--sockets=1025",
+    ],
     [/^cannot use "0" as a rate: 0\.001 to /, "--rate=0"],
     [/^cannot use "x" as a number of seconds/, "--duration=x"],
     [
-      'cannot use "1,draft-08": a load offers one version',
+      'cannot use "1,draft-08": a load offers one version (--offer)',
       "--offer=1,draft-08",
     ],
     [/^cannot use "7" as a version/, "--offer=7"],
-    ['cannot use "x" as a number of things', "--pid=1,x"],
-    ['cannot use "KEY" as a number of things', "--verify=KEY"],
+    ['cannot use "x" as a number of things (--pid)', "--pid=1,x"],
+    ['cannot use "KEY" as a number of things (--verify)', "--verify=KEY"],
   ];
   for (const [message, ...words] of cases) {
     await fails(2, message, "bench", at, ...words);

@@ -325,10 +325,19 @@ Deno.test("ecosystem malfeasance refuses what makes no sense", async () => {
     [["--ecosystem-path", list], /^there is no server in the list/],
     [["--ecosystem-path", there.in("none")], /^there is no file /],
     [[list], /^too many arguments/],
-    [["--report-form=xml"], 'cannot use "xml" here'],
+    [["--report-form=xml"], 'cannot use "xml" here (--report-form)'],
     [["--count=0"], /^cannot use "0"/],
   ];
   for (const [words, message] of cases) {
     await fails(2, message, ...MALFEASANCE, ...words);
   }
+});
+
+Deno.test("malfeasance refuses a second list, which it would not look at", async () => {
+  const { err } = await fails(
+    2,
+    /^option '--ecosystem-path <file>' cannot be used with option '--list <list>'$/,
+    ...["ecosystem", "malfeasance", "--ecosystem-path=a", "--list=b"],
+  );
+  assert.equal(err.length, 2);
 });

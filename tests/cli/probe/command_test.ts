@@ -4,6 +4,7 @@ import { frame } from "../../../lib/wire/frame.ts";
 import { encodeMessage } from "../../../lib/wire/message.ts";
 import { parseRequest } from "../../../lib/wire/request.ts";
 import type { Outcome } from "../../../lib/server/responder.ts";
+import { serve } from "../../../lib/server/serve.ts";
 import { Server } from "../../../lib/server/core.ts";
 import { verifyResponse } from "../../../lib/verify/response.ts";
 import {
@@ -29,7 +30,9 @@ const NEWEST_FIRST = [...ALL].reverse();
 
 /** The cells of the table, without its head. */
 function rowsOf(lines: readonly string[]): string[][] {
-  const [head = "", ...rows] = lines;
+  const [head = "", ...rest] = lines;
+  const end = rest.indexOf("");
+  const rows = end < 0 ? rest : rest.slice(0, end);
   assert.match(head, /^VERSION +SPECIFICATION +ANSWER +DETAIL$/);
   const starts = ["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]
     .map((name) => head.indexOf(name));
@@ -40,7 +43,7 @@ function rowsOf(lines: readonly string[]): string[][] {
 
 Deno.test("probe lists every dialect that there is", async () => {
   await using server = await target();
-  const { code, out, err } = await run("probe", server.at, server.key);
+  const { code, out, err } = await run("probe", server.at, server.key, "--all");
   assert.equal(code, 0);
   assert.deepEqual(err, []);
   const rows = rowsOf(out);
@@ -56,7 +59,7 @@ Deno.test("probe lists every dialect that there is", async () => {
 
 Deno.test("probe without a key says that nothing is verified", async () => {
   await using server = await target();
-  const { code, out, err } = await run("probe", server.at);
+  const { code, out, err } = await run("probe", server.at, "--all");
   assert.equal(code, 0);
   assert.deepEqual(err, [
     "roughly: hint: add the server's public key to have answers verified",
@@ -76,7 +79,8 @@ Deno.test("probe says what the server's own list says about the rest", async () 
   await using server = await target({
     versions: [DIALECTS["rfc-10049"].code, DIALECTS["draft-14"].code],
   });
-  const { code, out } = await run("probe", server.at, server.key, ...QUICK);
+  const words = ["probe", server.at, server.key, ...QUICK, "--all"];
+  const { code, out } = await run(...words);
   assert.equal(code, 0);
   rowsOf(out).forEach(([, , answer, detail], i) => {
     const { id, framed } = NEWEST_FIRST[i] as typeof NEWEST_FIRST[0];
@@ -165,8 +169,19 @@ Deno.test("probe --json prints a line for each version, with evidence", async ()
     "--offer=draft-14,draft-08,draft-07",
   );
   assert.equal(code, 0);
-  const [good, older, silent, ...more] = out.map(json);
+  const [good, older, silent, sum, ...more] = out.map(json);
   assert.deepEqual(more, []);
+  assert.deepEqual(sum, {
+    schema: "roughly/probe-verdict/1",
+    ok: true,
+    host: "127.0.0.1",
+    port: server.port,
+    versions: ["0x8000000c", "0x80000008"],
+    verified: true,
+    udp: "yes",
+    tcp: "yes",
+    localClockOutsideMicros: "0",
+  });
   for (const line of [good, older, silent]) {
     assert.equal(line.schema, "roughly/probe/1");
     assert.equal(line.host, "127.0.0.1");
@@ -332,10 +347,30 @@ Deno.test("probe by TCP leaves out what has no TCP", async () => {
 Deno.test("probe refuses words that make no sense", async () => {
   await fails(2, /^cannot use "0" as a port/, "probe", "127.0.0.1:0");
   await fails(2, /^cannot use "a b" as a host/, "probe", "a b");
+  await fails(
+    2,
+    /^cannot use --all with --offer/,
+    "probe",
+    "h",
+    "--all",
+    "--offer=1",
+  );
   await fails(2, /^cannot read key/, "probe", "127.0.0.1:9", "k");
-  await fails(2, /as a version$/, "probe", "127.0.0.1:9", "--offer=bogus");
-  await fails(2, /twice$/, "probe", "127.0.0.1:9", "--offer=1,1");
-  await fails(2, /seconds$/, "probe", "127.0.0.1:9", "--timeout=0");
+  await fails(
+    2,
+    /as a version \(--offer\)$/,
+    "probe",
+    "127.0.0.1:9",
+    "--offer=bogus",
+  );
+  await fails(2, /twice \(--offer\)$/, "probe", "127.0.0.1:9", "--offer=1,1");
+  await fails(
+    2,
+    /seconds \(--timeout\)$/,
+    "probe",
+    "127.0.0.1:9",
+    "--timeout=0",
+  );
 });
 
 Deno.test("probe as a process ends with 8, once, where it is not permitted", async () => {
@@ -358,4 +393,170 @@ Deno.test("probe as a process copes with a reader that goes away", async () => {
   ]);
   assert.deepEqual(linesOf(err), []);
   assert.equal(code, 0);
+});
+
+/** A server that keeps the versions it is asked for, and may die of some of them. */
+function watchful(
+  dies: (versions: readonly number[]) => boolean = () => false,
+): { asked: Set<number>; kind: typeof Server } {
+  const asked = new Set<number>();
+  let isDead = false;
+  class Watchful extends Server {
+    override async handleBatch(
+      packets: readonly Uint8Array[],
+      options?: Parameters<Server["handleBatch"]>[1],
+    ): Promise<Outcome[]> {
+      for (const packet of packets) {
+        const parsed = parseRequest(packet);
+        const versions = parsed.ok ? parsed.request.versions : [];
+        if (versions.length === 1) asked.add(versions[0] as number);
+        isDead ||= dies(versions);
+      }
+      return isDead
+        ? packets.map(() => ({ drop: "version" }))
+        : await super.handleBatch(packets, options);
+    }
+  }
+  return { asked, kind: Watchful };
+}
+
+Deno.test("probe does not ask for what the server's first answer rules out", async () => {
+  const spoken = [DIALECTS["rfc-10049"].code, DIALECTS["draft-14"].code];
+  const { asked, kind } = watchful((versions) =>
+    versions.length === 1 && !spoken.includes(versions[0] as number)
+  );
+  await using server = await target({ versions: spoken }, { kind });
+  const { code, out, err } = await run(
+    "probe",
+    server.at,
+    server.key,
+    ...QUICK,
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(err, []);
+  assert.deepEqual([...asked].sort(), spoken.toSorted());
+  const rows = rowsOf(out);
+  assert.deepEqual(
+    rows.map(([, title]) => title),
+    NEWEST_FIRST.map((one) => one.title),
+  );
+  for (const [version, , answer, detail = ""] of rows) {
+    if (answer === "yes") continue;
+    assert.equal(answer, "-", version);
+    assert.match(detail, /^not asked: the server .*; --all asks all the same$/);
+  }
+  assert.equal(
+    out.at(-1),
+    "Verdict: speaks 1, 0x8000000c over UDP and TCP; its clock and the local one agree",
+  );
+});
+
+Deno.test("probe stops when a server that lists nothing falls silent, and says so", async () => {
+  const spoken = [DIALECTS["draft-08"].code, DIALECTS["draft-07"].code];
+  const fatal = DIALECTS["draft-10"].code;
+  const { asked, kind } = watchful((versions) =>
+    versions.length === 1 && versions[0] === fatal
+  );
+  await using server = await target({ versions: spoken.toSorted() }, { kind });
+  const { code, out, err } = await run(
+    "probe",
+    server.at,
+    server.key,
+    ...QUICK,
+  );
+  assert.equal(code, 0, "its first answer counts");
+  assert.deepEqual(err, [
+    "roughly: warning: the server answered at first and fell silent when asked for draft 10; --all asks for the rest all the same",
+  ]);
+  assert(asked.has(fatal));
+  for (const version of spoken) assert(!asked.has(version), `${version}`);
+  assert.match(out.at(-1) ?? "", /^Verdict: speaks 0x80000008 over UDP/);
+  const after = rowsOf(out).filter(([, , answer]) => answer === "-");
+  assert(after.length > 0);
+  for (const [, , , detail] of after) {
+    assert.equal(
+      detail,
+      "not asked: the server fell silent before; --all asks all the same",
+    );
+  }
+});
+
+Deno.test("probe --all asks for everything all the same", async () => {
+  const { asked, kind } = watchful();
+  await using server = await target(
+    { versions: [DIALECTS["draft-14"].code] },
+    { kind },
+  );
+  await run("probe", server.at, server.key, "--all", ...QUICK);
+  assert.equal(asked.size, new Set(ALL.map(({ code }) => code)).size);
+});
+
+Deno.test("probe finds a server that knows a number of its own", async () => {
+  const [, , alias = 0] = ALIASES;
+  class Own extends Server {
+    override async handleBatch(
+      packets: readonly Uint8Array[],
+      options?: Parameters<Server["handleBatch"]>[1],
+    ): Promise<Outcome[]> {
+      const outcomes = await super.handleBatch(packets, options);
+      return outcomes.map((outcome, i) => {
+        const asked = parseRequest(packets[i] as Uint8Array);
+        return asked.ok && asked.request.versions.includes(alias)
+          ? outcome
+          : { drop: "version" };
+      });
+    }
+  }
+  await using server = await target({}, { kind: Own });
+  const { code, out } = await run("probe", server.at, server.key, ...QUICK);
+  assert.equal(code, 0);
+  const [version, title, answer] = rowsOf(out).at(-1) ?? [];
+  assert(ALIASES.map(formatVersion).includes(version ?? ""), version);
+  assert.deepEqual([title, answer], ["drafts 14-19", "yes"]);
+});
+
+Deno.test("probe says by how much the server's clock is off", async () => {
+  const cases: [by: bigint, says: RegExp][] = [
+    [
+      3_600_000_000n,
+      /its clock is at least 359[67]\.?\d* seconds ahead of the local one; other servers tell which is wrong$/,
+    ],
+    [
+      -3_600_000_000n,
+      /its clock is at least 359[67]\.?\d* seconds behind the local one; /,
+    ],
+    [0n, /its clock and the local one agree$/],
+  ];
+  for (const [by, says] of cases) {
+    class Off extends Server {
+      override getTime(): bigint {
+        return super.getTime() + by;
+      }
+    }
+    await using server = await target({}, { kind: Off });
+    const { out } = await run("probe", server.at, server.key);
+    assert.match(out.at(-1) ?? "", says);
+    const asJson = await run("probe", server.at, server.key, "--json");
+    const { localClockOutsideMicros } = json(asJson.out.at(-1));
+    const sign = Math.sign(Number(localClockOutsideMicros));
+    assert(sign === -Math.sign(Number(by)), localClockOutsideMicros);
+  }
+});
+
+Deno.test("probe tries TCP also where UDP works", async () => {
+  await using whole = await target();
+  const both = await run("probe", whole.at, whole.key, "--offer=1");
+  assert.match(both.out.at(-1) ?? "", /^Verdict: speaks 1 over UDP and TCP; /);
+  await using half = await serve(
+    await Server.create({ greaseProbability: 0, trustClock: true }),
+    { hostname: "127.0.0.1", port: 0, tcp: false },
+  );
+  const at = `127.0.0.1:${half.address.port}`;
+  const udp = await run("probe", at, "--offer=1", ...QUICK);
+  assert.match(
+    udp.out.at(-1) ?? "",
+    /^Verdict: speaks 1 over UDP, not over TCP, not verified; nothing is known of its clock$/,
+  );
+  const named = await run("probe", at, "--offer=1", "--transport=udp");
+  assert.match(named.out.at(-1) ?? "", /^Verdict: speaks 1 over UDP, not veri/);
 });

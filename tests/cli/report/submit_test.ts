@@ -383,3 +383,11 @@ Deno.test("report submit as a process ends with 8 where it is not permitted", as
   assertFailure(ended, 8, /^cannot reach 127\.0\.0\.1:\d+: /);
   assert.deepEqual(there.requests, []);
 });
+
+Deno.test("report submit refuses a list that it would not look at", async () => {
+  await fails(
+    2,
+    /^cannot use --list with a URL: it would do nothing$/,
+    ...["report", "submit", "report.json", "https://h.invalid/", "--list=x"],
+  );
+});

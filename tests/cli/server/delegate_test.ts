@@ -63,7 +63,7 @@ Deno.test(
     assert.equal(server.key, KEY);
     const { code } = await run("query", server.at, KEY);
     assert.equal(code, 0);
-    const probed = await run("probe", server.at, KEY, "--json");
+    const probed = await run("probe", server.at, KEY, "--json", "--all");
     assert.equal(probed.code, 0);
     for (const line of probed.out.map(json)) {
       assert.equal(line.ok, true, line.specification);
@@ -108,7 +108,7 @@ Deno.test("delegate --days says for how long", async () => {
   for (const days of ["0", "-1", "0.0009", "3661", "1e9", "x", "", "0x10"]) {
     await fails(
       2,
-      /as a number of days: 0\.001 to 3660 are allowed$/,
+      /as a number of days: 0\.001 to 3660 are allowed \(--days\)$/,
       ...words,
       "--out",
       there.in("none"),

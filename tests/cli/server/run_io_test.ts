@@ -131,12 +131,24 @@ Deno.test("server run without FFI says why it does without, or does not start", 
 
 Deno.test("server run refuses threads and ways that make no sense", async () => {
   const cases: [args: string[], message: RegExp][] = [
-    [["--workers", "0"], /^cannot use "0" as a number of things$/],
-    [["--workers", "-1"], /^cannot use "-1" as a number of things$/],
-    [["--workers", "two"], /^cannot use "two" as a number of things$/],
-    [["--workers", "1.5"], /^cannot use "1.5" as a number of things$/],
-    [["--io", "windows"], /^cannot use "windows" here$/],
-    [["--io", ""], /here$/],
+    [
+      ["--workers", "0"],
+      /^cannot use "0" as a number of things \(--workers\)$/,
+    ],
+    [
+      ["--workers", "-1"],
+      /^cannot use "-1" as a number of things \(--workers\)$/,
+    ],
+    [
+      ["--workers", "two"],
+      /^cannot use "two" as a number of things \(--workers\)$/,
+    ],
+    [
+      ["--workers", "1.5"],
+      /^cannot use "1.5" as a number of things \(--workers\)$/,
+    ],
+    [["--io", "windows"], /^cannot use "windows" here \(--io\)$/],
+    [["--io", ""], /here \(--io\)$/],
   ];
   for (const [args, message] of cases) {
     await fails(2, message, "server", "run", ...KEY, ...args);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { problemOf } from "../../../lib/cli/server/run.ts";
+import { problemOf } from "../../../lib/cli/server/monitor.ts";
 import type { ListenerState } from "../../../lib/server/serve.ts";
 import { Command } from "commander";
 import { parseSeconds } from "../../../lib/cli/arguments.ts";
@@ -233,21 +233,27 @@ Deno.test("server run refuses options that make no sense", async () => {
   const cases: [args: string[], message: RegExp][] = [
     [["--port", "65536"], /^cannot use "65536" as a port/],
     [["--port", "abc"], /^cannot use "abc" as a port/],
-    [["--radius", "0"], /seconds$/],
-    [["--radius", "-1"], /seconds$/],
-    [["--radius", "1e30"], /^cannot use radius of 1e\+30 seconds$/],
-    [["--validity-seconds", "0"], /seconds$/],
+    [["--radius", "0"], /seconds \(--[a-z-]+\)$/],
+    [["--radius", "-1"], /seconds \(--[a-z-]+\)$/],
+    [
+      ["--radius", "1e30"],
+      /^cannot use "1e30" as a radius: 4294\.967295 seconds at most \(--radius\)$/,
+    ],
+    [["--validity-seconds", "0"], /seconds \(--[a-z-]+\)$/],
     [
       ["--validity-seconds", "1"],
       /^cannot use "1" for --validity-seconds: at least 4 /,
     ],
     [["--validity-seconds", "3.9"], /--validity-seconds: at least 4 /],
-    [["--validity-seconds", "1e30"], /^cannot use validity of /],
+    [
+      ["--validity-seconds", "1e30"],
+      /^cannot use "1e30" for --validity-seconds: 4294967295 at most$/,
+    ],
     [["--grease-probability", "2"], /fraction/],
     [["--grease-probability", "abc"], /fraction/],
-    [["--v1-context", "x"], /^cannot use "x" here$/],
-    [["--versions", "bogus"], /as a version$/],
-    [["--versions", "99"], /as a version$/],
+    [["--v1-context", "x"], /^cannot use "x" here \(--v1-context\)$/],
+    [["--versions", "bogus"], /as a version \(--versions\)$/],
+    [["--versions", "99"], /as a version \(--versions\)$/],
     [["--private-key", ""], /^the private key from --private-key is unusable/],
     [["--private-key", btoa("k".repeat(31))], /unusable: /],
   ];
@@ -297,6 +303,8 @@ Deno.test("server run answers the versions it is told to, in any order", async (
       "1 RFC 10049 version 1 no no answer within 0.5 s; the server does not list this version",
       "0x8000000c drafts 14-19 yes TIME",
       "0x80000008 draft 08 yes TIME",
+      "",
+      "Verdict: speaks 0x8000000c, 0x80000008 over UDP and TCP; its clock and the local one agree",
     ],
   );
 });
@@ -502,40 +510,191 @@ Deno.test("server run signs nothing once its delegation has ended, loudly", asyn
   assert.equal((await monitor("/healthz")).status, 200);
 });
 
-Deno.test("server run --check-config says what would be served", async () => {
+/** A port that was free a moment ago, on both transports and families. */
+function freePort(hostname: string): number {
+  using listener = Deno.listen({ hostname, port: 0 });
+  return listener.addr.port;
+}
+
+const VERSIONS =
+  "Versions: 1, 0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006, 0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x8000000b, 0x8000000c, google";
+
+Deno.test("server run --check-config says what would be served", {
+  ignore: !hasIpv6(),
+}, async () => {
   await using there = await folder();
   await writeKey(there.in("key"), SEED);
   await writeDelegation(there.in("online"), {
     longTerm: signerOf(OTHER_SEED),
     to: 864_000,
   });
-  const { code, out, err } = await run(
+  const [six, four] = [freePort("::1"), freePort("127.0.0.1")];
+  const words = [
     ...["server", "run", "--check-config", "--key-file", there.in("key")],
     ...["--delegation", there.in("online"), "--no-tcp", "--host=[::1]"],
-    ...["--port=2003", "--listen=127.0.0.1:2004", "--io=portable"],
-  );
+    ...[`--port=${six}`, `--listen=127.0.0.1:${four}`, "--io=portable"],
+    "--trust-clock",
+  ];
+  const { code, out, err } = await run(...words);
   assert.equal(code, 0);
   assert.deepEqual(err, []);
-  assert.deepEqual(out, [
-    `Key: ${KEY} from ${there.in("key")}`,
-    `Delegation: ${SECOND_KEY} from ${there.in("online")}, 10.0 days left`,
-    "Listen: [::1]:2003, 127.0.0.1:2004, UDP",
-    "Sockets: portable, one thread",
-    "The configuration is usable.",
-  ]);
-  const bare = await run(
-    "server",
-    "run",
-    "--check-config",
-    "--io=portable",
-    "--private-key",
-    SEED,
+  assert.match(
+    out[1] ?? "",
+    new RegExp(
+      `^Delegation: ${
+        SECOND_KEY.replace(/[+/]/g, "\\$&")
+      } from .*, 10\\.0 days left, until 2\\d{3}-`,
+    ),
   );
-  assert.deepEqual(bare.out.slice(1), [
-    "Listen: all addresses, port 2002, UDP and TCP",
+  assert.deepEqual(out.toSpliced(1, 1), [
+    `Key: ${KEY} from ${there.in("key")}`,
+    `Listen: [::1]:${six}, 127.0.0.1:${four}, UDP`,
     "Sockets: portable, one thread",
+    "Radius: 3 s, whatever the system says of its clock",
+    "Validity: 3600 s for each online key",
+    "Grease: 0.001 of the replies",
+    VERSIONS,
     "The configuration is usable.",
   ]);
+  // What was bound is free again, so the same words do once more, in JSON too.
+  const asJson = await run(...words, "--json");
+  assert.equal(asJson.code, 0);
+  const [line, ...more] = asJson.out.map(json);
+  assert.deepEqual(more, []);
+  const { keys, versions, ...rest } = line;
+  assert.deepEqual(rest, {
+    schema: "roughly/check-config/1",
+    ok: true,
+    listen: [`[::1]:${six}`, `127.0.0.1:${four}`],
+    tcp: false,
+    io: "portable",
+    workers: 0,
+    radiusSeconds: 3,
+    trustClock: true,
+    silencedByClock: false,
+    validitySeconds: 3600,
+    greaseProbability: 0.001,
+    statsIntervalSeconds: 60,
+  });
+  assert.equal(versions.length, 14);
+  assert.deepEqual(
+    keys.map(({ publicKey, delegated }: Record<string, unknown>) => [
+      publicKey,
+      delegated,
+    ]),
+    [[KEY, false], [SECOND_KEY, true]],
+  );
+});
+
+Deno.test("server run --check-config needs no address of its own", async () => {
+  const bare = await execute([
+    ...["server", "run", "--check-config", "--io=portable", "--port=0"],
+    ...["--private-key", SEED, "--no-grease", "--max-radius=60"],
+  ]);
+  assert.equal(bare.code, 0, bare.err.join("\n"));
+  const [, listen, connections, sockets, radius, , grease] = bare.out;
+  assert.match(listen ?? "", /^Listen: (\[::\]|0\.0\.0\.0):0.*, UDP and TCP$/);
+  assert.match(connections ?? "", /^Connections: \d+, 64 for each address$/);
+  assert.equal(sockets, "Sockets: portable, one thread");
+  assert.match(radius ?? "", /^Radius: 3 s, up to 60 s where /);
+  assert.equal(grease, "Grease: none");
+});
+
+Deno.test("server run --check-config refuses the addresses that a start would", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const udp = Deno.listenDatagram({
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 0,
+  });
+  const { port: tcpPort } = taken.addr;
+  const { port: udpPort } = udp.addr as Deno.NetAddr;
+  const free = freePort("127.0.0.1");
+  const cases: [args: string[], message: RegExp][] = [
+    [
+      ["--host=127.0.0.1", `--port=${tcpPort}`],
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${tcpPort}: `),
+    ],
+    [
+      ["--host=127.0.0.1", `--port=${udpPort}`, "--no-tcp"],
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${udpPort}: `),
+    ],
+    [
+      [`--listen=127.0.0.1:${free}`, `--listen=127.0.0.1:${free}`],
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${free} twice$`),
+    ],
+    [
+      [`--listen=127.0.0.1:${free}`, `--metrics=127.0.0.1:${free}`],
+      new RegExp(`^cannot serve metrics on 127\\.0\\.0\\.1:${free}: `),
+    ],
+  ];
+  const words = ["server", "run", "--private-key", SEED];
+  for (const [args, message] of cases) {
+    for (const io of ["portable", "auto"]) {
+      const told = await fails(
+        2,
+        message,
+        ...words,
+        ...args,
+        `--io=${io}`,
+        "--check-config",
+      );
+      assert.deepEqual(told.out, []);
+    }
+    // The start says the very same.
+    const started = await run(...words, ...args, "--io=portable");
+    assert.equal(started.code, 2);
+    const said = started.err.find((line) =>
+      line.startsWith("roughly: error: ")
+    );
+    assert.match(said?.replace("roughly: error: ", "") ?? "", message);
+  }
+  udp.close();
+  for (const host of ["nosuch.invalid", "192.0.2.1"]) {
+    const ended = await execute([
+      ...words,
+      `--host=${host}`,
+      `--port=${free}`,
+      "--check-config",
+    ]);
+    assertFailure(ended, 2, new RegExp(`^cannot listen on ${host}:${free}: `));
+    assert.deepEqual(ended.out, []);
+  }
+});
+
+Deno.test("server run --check-config fails in JSON too", async () => {
+  const { code, out } = await run(
+    ...["server", "run", "--check-config", "--json", "--private-key", SEED],
+    ...["--listen=127.0.0.1:1234", "--listen=127.0.0.1:1234"],
+  );
+  assert.equal(code, 2);
+  const [line] = out.map(json);
+  assert.equal(line.schema, "roughly/check-config/1");
+  assert.equal(line.ok, false);
+  assert.equal(line.error.code, "usage");
+});
+
+Deno.test("server run refuses options that would do nothing", async () => {
+  await using there = await folder();
+  await writeDelegation(there.in("online"), { longTerm: signerOf(SEED) });
+  const cases: [args: string[], message: RegExp][] = [
+    [["--port=1", "--listen=127.0.0.1:0"], /^cannot use --port with --listen /],
+    [["--no-tcp", "--max-connections=9"], /^cannot use --max-connections with/],
+    [["--io=portable", "--workers=2"], /^cannot use --workers with --io port/],
+    [["--trust-clock", "--max-radius=9"], /^cannot use --max-radius with --t/],
+    [["--radius=9", "--max-radius=8"], /^cannot use --max-radius below --rad/],
+    [["--no-grease", "--grease-probability=1"], /^cannot use --grease-prob/],
+    [["--json"], /^cannot use --json without --check-config: it would do noth/],
+  ];
+  for (const [args, message] of cases) {
+    await fails(2, message, "server", "run", "--private-key", SEED, ...args);
+  }
+  await fails(
+    2,
+    /^cannot use --validity-seconds with --delegation alone/,
+    ...["server", "run", "--delegation", there.in("online")],
+    "--validity-seconds=60",
+  );
 });
 
 Deno.test("server run --check-config refuses what would not do", async () => {
