@@ -28,7 +28,7 @@ type Chance = (below: number) => number;
 const MUTATIONS: readonly ((
   packet: Uint8Array,
   chance: Chance,
-  other: Uint8Array,
+  other: () => Uint8Array,
 ) => Uint8Array)[] = [
   (packet, chance) => { // turn a bit over
     const at = chance(packet.length);
@@ -66,7 +66,7 @@ const MUTATIONS: readonly ((
   },
   (packet, chance, other) => { // the front of one, the back of another
     const at = 4 * chance(packet.length >> 2);
-    return concat(packet.subarray(0, at), other.subarray(at));
+    return concat(packet.subarray(0, at), other().subarray(at));
   },
 ];
 
@@ -102,18 +102,22 @@ function* mutations(
   const random = seeded(seed);
   const chance: Chance = (below) => Math.floor(random() * Math.max(1, below));
   const dialects = Object.values(DIALECTS);
-  const good = (): Uint8Array => {
+  // Chosen at once, so that what follows is the same whether it is built or not.
+  const good = (): () => Uint8Array => {
     const { code, nonceSize, type } =
       dialects[chance(dialects.length)] as Dialect;
-    return buildRequest({
-      versions: [code],
-      nonce: noise(nonceSize, chance(0x10000)),
-      size: 1024 + 4 * chance(64),
-      typed: type === "required",
-    });
+    const seed = chance(0x10000);
+    const size = 1024 + 4 * chance(64);
+    return () =>
+      buildRequest({
+        versions: [code],
+        nonce: noise(nonceSize, seed),
+        size,
+        typed: type === "required",
+      });
   };
   for (let i = 0; i < count; i++) {
-    let packet = good();
+    let packet = good()();
     for (let rounds = 1 + chance(6); rounds > 0; rounds--) {
       const mutate = MUTATIONS[chance(MUTATIONS.length)] as typeof MUTATIONS[0];
       packet = mutate(packet, chance, good()).slice(0, MAX_BYTES);

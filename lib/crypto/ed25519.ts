@@ -258,9 +258,10 @@ export function createSigner(seed: Uint8Array): Signer {
     );
   }
   const secret = seed.slice();
-  const publicKey = noble.getPublicKey(secret);
+  let publicKey: Uint8Array;
   let sign: ((message: Uint8Array) => Uint8Array) | undefined;
   if (nodeCrypto === undefined) {
+    publicKey = noble.getPublicKey(secret);
     sign = (message) => noble.sign(message, secret);
   } else {
     const node = nodeCrypto;
@@ -272,6 +273,10 @@ export function createSigner(seed: Uint8Array): Signer {
     });
     der.fill(0);
     secret.fill(0);
+    publicKey = Uint8Array.from(
+      node.createPublicKey(key).export({ format: "der", type: "spki" })
+        .subarray(SPKI_PREFIX.length),
+    );
     sign = (message) => node.sign(null, message, key);
   }
   return {

@@ -10,7 +10,9 @@ export interface NodeCrypto {
     update(bytes: Uint8Array): { digest(): Uint8Array };
     digest(): Uint8Array;
   };
-  createPublicKey(key: unknown): unknown;
+  createPublicKey(key: unknown): {
+    export(form: { format: "der"; type: "spki" }): Uint8Array;
+  };
   createPrivateKey(key: unknown): unknown;
   sign(algorithm: null, message: Uint8Array, key: unknown): Uint8Array;
   verify(

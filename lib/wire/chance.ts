@@ -18,5 +18,7 @@ export function seeded(seed: number): () => number {
 /** So many bytes that look random and depend on the seed alone. Never a secret. */
 export function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const random = seeded(seed);
-  return Uint8Array.from({ length }, () => Math.floor(random() * 256));
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = random() * 256;
+  return bytes;
 }

@@ -29,9 +29,13 @@ import {
 
 const YEAR = 365n * 86_400n * SECOND;
 
+const signers = new Map<number, Signer>();
+
 /** The long-term key of the nth server. */
 export function signerOf(n: number): Signer {
-  return createSigner(bytes(32, 5000 + n));
+  const made = signers.get(n) ?? createSigner(bytes(32, 5000 + n));
+  signers.set(n, made);
+  return made;
 }
 
 const responders = new Map<number, Promise<Responder>>();

@@ -8,6 +8,9 @@ import {
 import { NOW_MICROS, SECOND } from "../_support/fixtures.ts";
 import { codeOf, FakeTimers } from "../_support/clock.ts";
 import { HOUR, Realm, YEAR } from "../_support/realm.ts";
+import { checkOnceInThisFile } from "../_support/signatures.ts";
+
+checkOnceInThisFile();
 
 const COUNT = 5;
 

@@ -23,6 +23,9 @@ import {
   type Subject,
   YEAR,
 } from "../_support/realm.ts";
+import { checkOnceInThisFile } from "../_support/signatures.ts";
+
+checkOnceInThisFile();
 
 const none = { permissions: "none" } as const;
 const HONEST: Subject = {};

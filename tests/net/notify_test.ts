@@ -171,8 +171,10 @@ withSockets("several notifiers do not get in each other's way", async () => {
 withSockets("a notifier leaves no file behind", async () => {
   await using manager = await listen();
   const folder = manager.path.replace(/\/notify$/, "");
-  const before = Deno.env.get("TMPDIR");
-  Deno.env.set("TMPDIR", folder);
+  // Not by the environment: files of tests run at once would put theirs there as well.
+  const { makeTempFileSync } = Deno;
+  Deno.makeTempFileSync = (options) =>
+    makeTempFileSync({ ...options, dir: folder });
   try {
     const notifier = openNotifier(manager.path);
     assert(notifier);
@@ -181,8 +183,7 @@ withSockets("a notifier leaves no file behind", async () => {
     assert.deepEqual(files, ["notify"]);
     notifier.close();
   } finally {
-    if (before === undefined) Deno.env.delete("TMPDIR");
-    else Deno.env.set("TMPDIR", before);
+    Deno.makeTempFileSync = makeTempFileSync;
   }
 });
 

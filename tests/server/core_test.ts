@@ -62,7 +62,7 @@ async function verified(
   assert(outcome && "reply" in outcome, Deno.inspect(outcome));
   const { reply, version } = outcome;
   const verdict = await verifyResponse({ request, response: reply, publicKey });
-  assert(verdict.ok, Deno.inspect(verdict));
+  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   assert.equal(verdict.version, version);
   return verdict;
 }

@@ -94,7 +94,7 @@ async function verified(
   publicKey: Uint8Array = PUBLIC_KEY,
 ): Promise<Verified> {
   const verdict = await verifyResponse({ request, response, publicKey });
-  assert(verdict.ok, Deno.inspect(verdict));
+  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   return verdict;
 }
 

@@ -42,14 +42,18 @@ import {
   requestFor,
   SECOND,
 } from "../_support/fixtures.ts";
+import { checkOnce } from "../_support/signatures.ts";
 
 const none = { permissions: "none" } as const;
+
+/** The replies of a batch have their signatures in common. */
+const equation = checkOnce();
 
 type Reply = Extract<Outcome, { reply: Uint8Array }>;
 
 function replied(outcome: Outcome | undefined): Reply {
-  assert(outcome !== undefined && "reply" in outcome, Deno.inspect(outcome));
-  return outcome;
+  if (outcome !== undefined && "reply" in outcome) return outcome;
+  assert.fail(Deno.inspect(outcome));
 }
 
 function dropped(outcome: Outcome | undefined): DropReason {
@@ -63,8 +67,9 @@ async function verified(
   publicKey: Uint8Array = PUBLIC_KEY,
 ): Promise<Verified> {
   const { reply, version } = replied(outcome);
-  const verdict = await verifyResponse({ request, response: reply, publicKey });
-  assert(verdict.ok, Deno.inspect(verdict));
+  const exchange = { request, response: reply, publicKey };
+  const verdict = await verifyResponse(exchange, { equation });
+  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   assert.equal(verdict.version, version);
   assert(reply.length <= request.length);
   return verdict;
@@ -1021,12 +1026,13 @@ for (const [name, valid] of BASES) {
           continue;
         }
         if (!good) legal++;
-        const verdict = await verifyResponse({
+        const exchange = {
           request: packet,
           response: outcome.reply,
           publicKey: PUBLIC_KEY,
-        });
-        assert(verdict.ok, `${name}: ${Deno.inspect(verdict)}`);
+        };
+        const verdict = await verifyResponse(exchange, { equation });
+        if (!verdict.ok) assert.fail(`${name}: ${Deno.inspect(verdict)}`);
         assert(outcome.reply.length <= packet.length, name);
       }
       // Some are legal after all, most are not, and not all for the same reason.
@@ -1094,8 +1100,10 @@ Deno.test(
       "ones": "parse",
     };
     const seen = new Map<string, DropReason>();
+    const responder = await makeResponder();
     for (const { name, packet } of corpus(valid)) {
-      const outcome = await ask(packet);
+      const [outcome] = await responder.respond([packet], MOMENT);
+      assert(outcome !== undefined, name);
       if ("drop" in outcome) seen.set(name, outcome.drop);
     }
     for (const [name, reason] of Object.entries(expected)) {

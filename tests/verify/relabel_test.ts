@@ -32,6 +32,9 @@ import {
   put,
   SECOND,
 } from "../_support/fixtures.ts";
+import { checkOnceInThisFile } from "../_support/signatures.ts";
+
+checkOnceInThisFile();
 
 const none = { permissions: "none" } as const;
 

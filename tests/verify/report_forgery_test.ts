@@ -15,9 +15,12 @@ import { parseResponse } from "../../lib/wire/response.ts";
 import { TAG } from "../../lib/wire/tag.ts";
 import { drop, edit, flip, put, seeded } from "../_support/fixtures.ts";
 import { FORMS, makeChain } from "../_support/many.ts";
+import { checkOnceInThisFile } from "../_support/signatures.ts";
 import { thirdParty, thirdPartyFile } from "../_support/vectors.ts";
 
 const none = { permissions: "none" } as const;
+
+checkOnceInThisFile();
 
 /**
  * Up to draft 11 neither version nor request is signed, and drafts 05-06 sign what drafts

@@ -61,13 +61,14 @@ import {
   requestFor,
   SECOND,
 } from "../_support/fixtures.ts";
+import { checkOnce } from "../_support/signatures.ts";
 
 const none = { permissions: "none" } as const;
 
 type Word = RejectionCode | "ok";
 
 function verified(verdict: Verdict): Verified {
-  assert(verdict.ok, Deno.inspect(verdict));
+  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   return verdict;
 }
 
@@ -372,17 +373,15 @@ interface FlipRun {
 
 /** Turns bits one at a time and returns which words came from which places. */
 async function flipBits(run: FlipRun): Promise<Map<string, Set<Word>>> {
-  const { exchange, which, places, expected, step = 1, only, equation } = run;
+  const { exchange, which, places, expected, step = 1, only } = run;
+  const equation = checkOnce(run.equation);
   const good = exchange[which];
   const seen = new Map<string, Set<Word>>();
   for (let bit = 0; bit < 8 * good.length; bit += step) {
     const place = places[bit >> 3] as Place;
     if (only !== undefined && place.name !== only) continue;
     const bad = flip(good, bit);
-    const word = await judge(
-      { ...exchange, [which]: bad },
-      equation && { equation },
-    );
+    const word = await judge({ ...exchange, [which]: bad }, { equation });
     const allowed = expected(place, bad);
     assert(
       allowed.includes(word),

@@ -30,13 +30,13 @@ const entries: fc.Arbitrary<Entry[]> = fc.uniqueArray(fc.tuple(uint32, value), {
 });
 
 function accepted(decoded: DecodedMessage): Message {
-  assert(decoded.ok, Deno.inspect(decoded));
+  if (!decoded.ok) assert.fail(Deno.inspect(decoded));
   return decoded.message;
 }
 
 function refused(bytes: Uint8Array): WireFault {
   const decoded = decodeMessage(bytes);
-  assert(!decoded.ok, Deno.inspect(decoded));
+  if (decoded.ok) assert.fail(Deno.inspect(decoded));
   return decoded.fault;
 }
 

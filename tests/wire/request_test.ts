@@ -42,7 +42,7 @@ const none = { permissions: "none" } as const;
 
 function parsed(packet: Uint8Array): ParsedRequest {
   const result = parseRequest(packet);
-  assert(result.ok, Deno.inspect(result));
+  if (!result.ok) assert.fail(Deno.inspect(result));
   return result.request;
 }
 

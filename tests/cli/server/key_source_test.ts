@@ -8,6 +8,7 @@ import {
 import { createSigner } from "../../../lib/crypto/ed25519.ts";
 import { formatKey } from "../../../lib/wire/key_text.ts";
 import { folder, writeDelegation, writeKey } from "../../_support/cli.ts";
+import { environment } from "../../_support/environment.ts";
 import { bytes } from "../../_support/fixtures.ts";
 
 const UNIX = { ignore: Deno.build.os === "windows" };
@@ -146,19 +147,15 @@ Deno.test("loadKeys() picks up no key from elsewhere if one is named", async () 
   await writeDelegation(there.in("online"), {
     longTerm: createSigner(bytes(32, 30)),
   });
-  Deno.env.set("ROUGHLY_PRIVATE_KEY", TEXT);
-  try {
-    const found = await loadKeys({});
-    assert.deepEqual(
-      found.longTerm.map(({ source }) => source),
-      ["ROUGHLY_PRIVATE_KEY"],
-    );
-    const named = await loadKeys({ delegation: [there.in("online")] });
-    assert.deepEqual(named.longTerm, []);
-    assert.equal(named.delegated.length, 1);
-  } finally {
-    Deno.env.delete("ROUGHLY_PRIVATE_KEY");
-  }
+  using _ = environment({ ROUGHLY_PRIVATE_KEY: TEXT });
+  const found = await loadKeys({});
+  assert.deepEqual(
+    found.longTerm.map(({ source }) => source),
+    ["ROUGHLY_PRIVATE_KEY"],
+  );
+  const named = await loadKeys({ delegation: [there.in("online")] });
+  assert.deepEqual(named.longTerm, []);
+  assert.equal(named.delegated.length, 1);
 });
 
 Deno.test("loadKeys() refuses a delegation that is none", UNIX, async () => {

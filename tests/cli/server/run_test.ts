@@ -23,6 +23,7 @@ import {
   writeDelegation,
   writeKey,
 } from "../../_support/cli.ts";
+import { environment } from "../../_support/environment.ts";
 import { bytes } from "../../_support/fixtures.ts";
 
 const WINDOWS = Deno.build.os === "windows";
@@ -881,12 +882,8 @@ Deno.test("applyEnvironment() sets what the command line leaves open", () => {
     const command = new Command().exitOverride().option("--no-grease")
       .option("--radius <seconds>", "", parseSeconds, 3);
     command.parse(args, { from: "user" });
-    for (const [name, text] of Object.entries(env)) Deno.env.set(name, text);
-    try {
-      applyEnvironment(command, names);
-    } finally {
-      for (const name of Object.keys(env)) Deno.env.delete(name);
-    }
+    using _ = environment(env);
+    applyEnvironment(command, names);
     assert.deepEqual(command.opts(), options);
   }
 });

@@ -115,19 +115,30 @@ Deno.test("readSecret() and writeSecret() say what the system has against them",
   }
 });
 
+/** Writes a file anew and over another, in a process whose mask hides nothing. */
+const UNMASKED = `
+  import { writeSecret } from "${
+  import.meta.resolve("../../../lib/cli/server/secret_file.ts")
+}";
+  const [fresh, old] = Deno.args;
+  Deno.umask(0);
+  await writeSecret(fresh, "secret", false);
+  await Deno.writeTextFile(old, "public", { mode: 0o666 });
+  if ((Deno.statSync(old).mode & 0o777) !== 0o666) throw new Error("masked");
+  await writeSecret(old, "secret", true);
+`;
+
 Deno.test(
   "writeSecret() writes for the owner alone, whatever the mask",
   UNIX,
   async () => {
     await using there = await folder();
-    const old = Deno.umask(0);
-    try {
-      await writeSecret(there.in("new"), "secret", false);
-      await Deno.writeTextFile(there.in("old"), "public", { mode: 0o666 });
-      await writeSecret(there.in("old"), "secret", true);
-    } finally {
-      Deno.umask(old);
-    }
+    const script = there.in("unmasked.ts");
+    await Deno.writeTextFile(script, UNMASKED);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...programWords(script), there.in("new"), there.in("old")],
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.equal(await modeOf(there.in("new")), 0o600);
     assert.equal(await modeOf(there.in("old")), 0o600);
   },
