@@ -168,23 +168,25 @@ withSockets("several notifiers do not get in each other's way", async () => {
   notifiers.forEach((notifier) => notifier?.close());
 });
 
+/** Has temporary files in a folder of one's own: the environment belongs to all. */
+function temporaryIn(dir: string): Disposable {
+  const { makeTempFileSync } = Deno;
+  Deno.makeTempFileSync = (options) => makeTempFileSync({ ...options, dir });
+  return {
+    [Symbol.dispose]: () => void (Deno.makeTempFileSync = makeTempFileSync),
+  };
+}
+
 withSockets("a notifier leaves no file behind", async () => {
   await using manager = await listen();
   const folder = manager.path.replace(/\/notify$/, "");
-  // Not by the environment: files of tests run at once would put theirs there as well.
-  const { makeTempFileSync } = Deno;
-  Deno.makeTempFileSync = (options) =>
-    makeTempFileSync({ ...options, dir: folder });
-  try {
-    const notifier = openNotifier(manager.path);
-    assert(notifier);
-    const entries = await Array.fromAsync(Deno.readDir(folder));
-    const files = entries.map(({ name }) => name);
-    assert.deepEqual(files, ["notify"]);
-    notifier.close();
-  } finally {
-    Deno.makeTempFileSync = makeTempFileSync;
-  }
+  using _ = temporaryIn(folder);
+  const notifier = openNotifier(manager.path);
+  assert(notifier);
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  const files = entries.map(({ name }) => name);
+  assert.deepEqual(files, ["notify"]);
+  notifier.close();
 });
 
 withSockets("a notifier does not fail where nobody listens", async () => {
