@@ -37,9 +37,10 @@ Deno.test("examples/ecosystem.ts outvotes the liar and proves a contradiction", 
 
 Deno.test("examples/trusted_clock.ts goes by the servers' time and has three answers", async () => {
   const [first, ...others] = await run("trusted_clock.ts");
+  // The servers' time goes on from noon while they are asked, on a busy machine for seconds.
   assert.match(
     first ?? "",
-    /between 2030-06-01T11:59:\d\d\.\d{3}Z and 2030-06-01T12:00:\d\d\.\d{3}Z$/,
+    /between 2030-06-01T1(1:59|2:00):\d\d\.\d{3}Z and 2030-06-01T12:00:\d\d\.\d{3}Z$/,
   );
   assert.deepEqual(others, [
     "a good certificate: valid",
