@@ -263,6 +263,7 @@ class Asking<T> {
         if (n === 0 && i > 0) await this.#sleep(RACE_MS);
         if (signal.aborted) return;
         asked.add(peer);
+        this.#asked.add(String(peer));
         this.#attempt(request);
         this.#sent("udp", String(peer), n);
         taken += await socket.send([{ bytes: request, peer }]);

@@ -37,9 +37,15 @@ type ResponderOption =
   | "soloBudget"
   | "singleBudget";
 
-interface CheckedServeOptions
-  extends
-    Unchecked<"port" | "maxBatch" | "workers" | "receiveBufferBytes" | "io"> {
+interface CheckedServeOptions extends
+  Unchecked<
+    | "port"
+    | "maxBatch"
+    | "workers"
+    | "receiveBufferBytes"
+    | "selfCheckSeconds"
+    | "io"
+  > {
   readonly listen?: readonly Unchecked<"port">[] | undefined;
   readonly tcpLimits?:
     | Unchecked<
@@ -96,6 +102,9 @@ export function checkResponderOptions(
   requireInRange("singleBudget", options.singleBudget, budget);
 }
 
+/** A server that asks itself more often than once a second is busy with itself. */
+const SELF_CHECK_SECONDS = { min: 1, max: 86_400 };
+
 /**
  * Holds what is said of sockets to its range.
  *
@@ -112,6 +121,13 @@ export function checkServeOptions(options: CheckedServeOptions): void {
     requireInRange("maxBatch", options.maxBatch, batch);
     requireInRange("workers", options.workers, workers);
     requireInRange("receiveBufferBytes", options.receiveBufferBytes, BYTES);
+    if (options.selfCheckSeconds !== 0) { // which is never
+      requireInRange(
+        "selfCheckSeconds",
+        options.selfCheckSeconds,
+        SELF_CHECK_SECONDS,
+      );
+    }
     requireOneOf("io", options.io, ["auto", "portable", "linux"]);
     const { tcpLimits = {} } = options;
     requireInRange("tcpLimits.maxMessageBytes", tcpLimits.maxMessageBytes, {

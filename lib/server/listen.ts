@@ -37,7 +37,6 @@ import {
   type TcpPlan,
 } from "./listen_tcp.ts";
 import { closed, closeNow } from "./listener.ts";
-import { checkInterval } from "./self_check_start.ts";
 import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
@@ -82,7 +81,6 @@ export async function openAll(
   if (options.listen?.length === 0) {
     throw new ServerError("config", "Cannot listen nowhere");
   }
-  checkInterval(options.selfCheckSeconds);
   const backend = chooseBackend(server, options);
   const listening: Listening = {
     sockets: [],

@@ -32,9 +32,6 @@ export interface RunningCheck {
 /** How often, where nobody says. */
 const DEFAULT_SECONDS = 20;
 
-/** Most that a timer can wait, in seconds. */
-const MAX_SECONDS = 0x7fffffff / 1000;
-
 /** Connections after which TCP is worth a look: what kills a listener comes in crowds. */
 const CROWD = 64;
 
@@ -108,19 +105,4 @@ export function startSelfCheck(
       end.abort();
     },
   };
-}
-
-/**
- * Refuses an interval that is none.
- *
- * @throws {ServerError} With code `config`.
- */
-export function checkInterval(seconds: number | undefined): void {
-  if (seconds === undefined || seconds === 0) return;
-  if (!(seconds >= 1 && seconds <= MAX_SECONDS)) {
-    throw new ServerError(
-      "config",
-      `Cannot use selfCheckSeconds of ${seconds}: 0 for never, or 1 to ${MAX_SECONDS}`,
-    );
-  }
 }

@@ -258,6 +258,11 @@ const WALKS: readonly Walk[] = [
       }])],
   },
   { option: "ServeOptions.workers", takes: [0], calls: [serving("workers")] },
+  {
+    option: "ServeOptions.selfCheckSeconds",
+    takes: [0, 1.5],
+    calls: [serving("selfCheckSeconds")],
+  },
   { option: "ServeOptions.maxBatch", calls: [serving("maxBatch")] },
   {
     option: "ServeOptions.receiveBufferBytes",

@@ -8,10 +8,7 @@ import type {
 import { openUdp } from "../../lib/net/udp.ts";
 import { Server } from "../../lib/server/core.ts";
 import type { ServerEvent } from "../../lib/server/event.ts";
-import {
-  checkInterval,
-  selfRequest,
-} from "../../lib/server/self_check_start.ts";
+import { selfRequest } from "../../lib/server/self_check_start.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { GOOGLE_VERSION, SERVER_VERSIONS } from "../../lib/wire/dialect.ts";
 import { ServerError } from "../../lib/wire/errors.ts";
@@ -31,20 +28,6 @@ Deno.test("whatever a server speaks, it is asked what it answers", async () => {
     assert.deepEqual(server.versions, versions);
     const [outcome] = await server.handleBatch([selfRequest(versions)]);
     assert(outcome && "reply" in outcome, Deno.inspect({ versions, outcome }));
-  }
-});
-
-Deno.test("checkInterval() takes 0 and durations, and names what it refuses", {
-  permissions: "none",
-}, () => {
-  for (const good of [undefined, 0, 1, 1.5, 15, 86400]) checkInterval(good);
-  for (const bad of [-1, 0.5, NaN, Infinity, 1e9]) {
-    assert.throws(() => checkInterval(bad), (error) => {
-      assert(error instanceof ServerError);
-      assert.equal(error.code, "config");
-      assert(error.message.includes(`selfCheckSeconds of ${bad}:`));
-      return true;
-    });
   }
 });
 

@@ -48,6 +48,7 @@ export async function probe(
     course = await runCourse(questions, {
       target,
       options,
+      onTrace: showTrace(output, options.verbose),
       all: all || offer !== undefined,
     });
   } finally {

@@ -131,9 +131,9 @@ export class FastResponder {
   #sort(count: number, moment: Moment): void {
     this.#groupCount = 0;
     this.#slow.length = 0;
-    const { reader, options: { keyring, soloBudget, singleBudget } } =
-      this.#state;
-    let solo = soloBudget ?? 8;
+    const { reader, options } = this.#state;
+    const { keyring, singleBudget } = options;
+    let { soloBudget: solo = 8 } = options;
     // Where none of them can be answered, the `Responder` has another word for it.
     const [only, another] = keyring.identities;
     const isOpen = only && !another &&
@@ -182,16 +182,10 @@ export class FastResponder {
       const group = this.#groups[i] as Group;
       if (group.identity === identity && group.choice === choice) return group;
     }
-    const fresh = this.#groups[this.#groupCount++] ??= {
-      identity,
-      choice,
-      slots: new Uint8Array(SLOTS),
-      count: 0,
-    };
-    fresh.identity = identity;
-    fresh.choice = choice;
-    fresh.count = 0;
-    return fresh;
+    const { slots } = this.#groups[this.#groupCount] ??
+      { slots: new Uint8Array(SLOTS) };
+    const fresh = { identity, choice, slots, count: 0 };
+    return this.#groups[this.#groupCount++] = fresh;
   }
 
   /** One tree, one signature, many replies. */
