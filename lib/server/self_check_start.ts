@@ -6,7 +6,6 @@
 
 import { askSelf } from "../net/self_query.ts";
 import { DEFAULT_OFFER, GOOGLE_VERSION } from "../wire/dialect.ts";
-import { ServerError } from "../wire/errors.ts";
 import { buildRequest, nonceSizeOf } from "../wire/request.ts";
 import { Server } from "./core.ts";
 import type { EventSink } from "./event.ts";

@@ -13,12 +13,12 @@ import { DEFAULT_OFFER, GOOGLE_VERSION } from "../../lib/wire/dialect.ts";
 import { formatKey } from "../../lib/wire/key_text.ts";
 import { openNodeUdp } from "../../lib/net/node_udp.ts";
 import { serve } from "../../lib/server/serve.ts";
-import { Server } from "../../lib/server/core.ts";
 import { TAG } from "../../lib/wire/tag.ts";
 import { verifyResponse } from "../../lib/verify/response.ts";
 import {
   ALL,
   bytes,
+  forge,
   OTHER_LONG_TERM,
   PUBLIC_KEY,
 } from "../_support/fixtures.ts";
@@ -33,7 +33,6 @@ import {
   replyOf,
   type Scripted,
   scripted,
-  SEED,
   SILENT,
   valueOf,
 } from "../_support/send_request.ts";

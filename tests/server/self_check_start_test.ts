@@ -11,7 +11,6 @@ import type { ServerEvent } from "../../lib/server/event.ts";
 import { selfRequest } from "../../lib/server/self_check_start.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { GOOGLE_VERSION, SERVER_VERSIONS } from "../../lib/wire/dialect.ts";
-import { ServerError } from "../../lib/wire/errors.ts";
 import { run } from "../_support/cli.ts";
 import { requestFor } from "../_support/fixtures.ts";
 import { Client, LOOPBACK, makeServer } from "../_support/pool.ts";
