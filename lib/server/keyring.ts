@@ -23,6 +23,9 @@ import type { DropReason } from "./drop_reason.ts";
 import { canTell } from "../wire/response.ts";
 import { isPlausible, radiusFits, toPlausible } from "../wire/timestamp.ts";
 
+/** A clock that is far off is no reason not to start: nothing is signed until it is set. */
+const ANY_CLOCK_MICROS = { min: -(1n << 128n), max: 1n << 128n };
+
 /** What tells the certificates of one online key apart: context and layout of time. */
 export type CertificateKind = `${Spelling}/${TimeUnit}`;
 
@@ -166,7 +169,7 @@ export class Keyring {
   static async create(options: KeyringOptions): Promise<Keyring> {
     const { longTerm, delegated = [], validityMicros, nowMicros } = options;
     requireOneOf("v1Context", options.v1Context, ["rfc", "draft"]);
-    requireBigInRange("nowMicros", nowMicros, TIME_MICROS);
+    requireBigInRange("nowMicros", nowMicros, ANY_CLOCK_MICROS);
     requireBigInRange("validityMicros", validityMicros, {
       ...TIME_MICROS,
       min: 1n,

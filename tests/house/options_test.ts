@@ -336,8 +336,9 @@ const WALKS: readonly Walk[] = [
     calls: [creating(name), responding(name)],
   })),
   {
+    // Whatever a clock says: nothing is signed until it says something plausible.
     option: "KeyringOptions.nowMicros",
-    wrong: BIGINTS,
+    wrong: BIGINTS.filter((value) => typeof value !== "bigint"),
     calls: [ringing("nowMicros")],
   },
   {

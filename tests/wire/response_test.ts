@@ -133,7 +133,9 @@ for (const dialect of ALL) {
     assert.equal(read.midpointMicros, midpointIn(dialect));
     assert.equal(read.radiusMicros, MOMENT.radiusMicros);
     assert.equal(read.root.length, hashSize(dialect));
-    const depth = dialect.batches === "one" ? 0 : 3;
+    // Clients without TYPE get trees with an even number of levels.
+    const many = dialect.type === "none" ? 4 : 3;
+    const depth = dialect.batches === "one" ? 0 : many;
     assert.equal(read.pathLength, depth);
     assert.equal(read.path.length, depth * hashSize(dialect));
     assert.equal(read.index, dialect.batches === "one" ? 0 : 2);
@@ -189,7 +191,7 @@ for (const dialect of ALL) {
         assert.equal(radi(5n * SECOND), 5);
         assert.equal(radi(5n * SECOND + 1n), 6);
       }
-      assert.equal(radi(2n ** 70n), 0xffffffff);
+      assert.throws(() => radi(2n ** 70n), RangeError);
     },
   );
 
