@@ -13,8 +13,7 @@ import { selfRequest } from "../../lib/server/self_check_start.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { GOOGLE_VERSION, SERVER_VERSIONS } from "../../lib/wire/dialect.ts";
 import { run } from "../_support/cli.ts";
-import type { requestFor } from "../_support/fixtures.ts";
-import { type Client, LOOPBACK, makeServer } from "../_support/pool.ts";
+import { LOOPBACK, makeServer } from "../_support/pool.ts";
 import { Lines, programWords } from "../_support/cli.ts";
 
 Deno.test("whatever a server speaks, it is asked what it answers", async () => {
