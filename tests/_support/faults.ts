@@ -5,17 +5,19 @@
  */
 
 import assert from "node:assert/strict";
-import { type PacketCounters, sumDropped } from "../../lib/server/counters.ts";
 import type { DatagramSocket } from "../../lib/net/datagram.ts";
 import { openUdp } from "../../lib/net/udp.ts";
 import { buildRequest } from "../../lib/wire/request.ts";
 import type { Outcome } from "../../lib/server/responder.ts";
 import { Server } from "../../lib/server/core.ts";
 import type { ServerOptions } from "../../lib/server/options.ts";
-import { type Verified, verifyResponse } from "../../lib/verify/response.ts";
+import type { Verified } from "../../lib/verify/response.ts";
 import { ALL, bytes, PUBLIC_KEY, requestFor, SECOND } from "./fixtures.ts";
 
 /** The seed behind PUBLIC_KEY. */
+import { verified } from "./pool.ts";
+export { assertBalanced, verified } from "./pool.ts";
+
 export const SEED: Uint8Array = bytes(32, 1);
 
 export const LOOPBACK = { hostname: "127.0.0.1", port: 0 } as const;
@@ -67,24 +69,6 @@ export class Client implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.close();
   }
-}
-
-export async function verified(
-  request: Uint8Array,
-  response: Uint8Array,
-  publicKey: Uint8Array = PUBLIC_KEY,
-): Promise<Verified> {
-  const verdict = await verifyResponse({ request, response, publicKey });
-  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
-  return verdict;
-}
-
-export function assertBalanced(counters: Readonly<PacketCounters>): void {
-  assert.equal(
-    counters.received,
-    counters.answered + sumDropped(counters),
-    Deno.inspect(counters),
-  );
 }
 
 export const CALM: ServerOptions = {
