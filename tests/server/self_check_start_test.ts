@@ -47,12 +47,14 @@ class Events {
   }
 }
 
-/** The first that it opens is deaf. */
-function deafAtFirst(): (options: DatagramOptions) => Promise<DatagramSocket> {
-  let opened = 0;
-  return async (options) => {
+/**
+ * Deaf are all that are opened while the server starts: it opens another pair where the port
+ * of its first datagram socket is taken for TCP.
+ */
+function deafAtFirst(hasStarted: () => boolean) {
+  return async (options: DatagramOptions): Promise<DatagramSocket> => {
     const socket = await openUdp(options);
-    if (opened++ > 0) return socket;
+    if (hasStarted()) return socket;
     const { promise, resolve } = Promise.withResolvers<[]>();
     return {
       transport: "udp",
@@ -72,12 +74,14 @@ function deafAtFirst(): (options: DatagramOptions) => Promise<DatagramSocket> {
 Deno.test("a socket that hears nothing is told of, and replaced", async () => {
   const events = new Events();
   const server = await makeServer();
+  let started = false;
   await using running = await serve(server, {
     ...LOOPBACK,
-    open: deafAtFirst(),
+    open: deafAtFirst(() => started),
     selfCheckSeconds: 1,
     onEvent: events.sink,
   });
+  started = true;
   const { port } = running.address;
   assert.deepEqual(await events.find("listener-down"), {
     kind: "listener-down",
