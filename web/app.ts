@@ -144,6 +144,7 @@ class App {
       if (name === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    document.body.dataset.view = view;
     this.#now.element.hidden = view !== "now";
     this.#history.element.hidden = view !== "history";
     this.#evidence.element.hidden = view !== "evidence";

@@ -16,9 +16,19 @@ const HEAD = 30;
 /** More rows make no better picture; the table has them all. */
 const MOST_ROWS = 60;
 
+/** More of those whom one contradicts are not named. */
+const MOST_NAMED = 6;
+
 /** A proven reply with the name of whoever gave it. */
 export interface NamedEntry extends ProvenEntry {
   readonly name: string;
+}
+
+/** The contradiction that leaves the least room for excuses. */
+export function widestOf(
+  violations: readonly Violation[],
+): Violation | undefined {
+  return violations.toSorted((a, b) => a.gapMicros < b.gapMicros ? 1 : -1)[0];
 }
 
 /** Draws a chain, and beside it the same as a table. */
@@ -26,133 +36,134 @@ export function chainPicture(
   entries: readonly NamedEntry[],
   violations: readonly Violation[],
 ): HTMLElement[] {
-  const widest = violations.toSorted((a, b) =>
-    a.gapMicros < b.gapMicros ? 1 : -1
-  );
-  const guilty = new Set(
-    violations.flatMap(({ earlier, later }) => [earlier, later]),
-  );
-  const rows = chooseRows(entries.length, guilty, widest[0]);
-  const figure = el(
-    "figure",
-    { class: "chain" },
+  const widest = widestOf(violations);
+  const pair = widest ? [widest.earlier, widest.later] : [];
+  const rows = chooseRows(entries.length, pair);
+  return [
     el(
-      "figcaption",
-      { class: "quiet" },
-      "In the order asked, from top to bottom: each request was made from the reply above it. A bar is where a server put true time.",
+      "figure",
+      { class: "chain" },
+      el(
+        "figcaption",
+        { class: "quiet" },
+        "In the order asked, from top to bottom: each request was made from the reply above it. A bar is where a server put true time.",
+      ),
+      el(
+        "div",
+        { class: "links" },
+        el(
+          "ol",
+          { "aria-hidden": "true" },
+          ...rows.map((row) =>
+            el(
+              "li",
+              { class: pair.includes(row) ? "guilty" : "" },
+              el("span", { class: "place" }, `${row + 1}`),
+              isolated(entries[row]?.name ?? ""),
+            )
+          ),
+        ),
+        draw(entries, rows, violations, widest),
+      ),
     ),
-    draw(entries, rows, guilty, widest[0]),
-  );
-  return [figure, tableOf(entries, guilty)];
+    tableOf(entries, violations, pair),
+  ];
 }
 
-/** Those who contradict each other, and as many of the others as there is room for. */
-function chooseRows(
-  count: number,
-  guilty: ReadonlySet<number>,
-  widest: Violation | undefined,
-): number[] {
+/** The pair, and as much of the chain around it as there is room for. */
+function chooseRows(count: number, pair: readonly number[]): number[] {
   const all = Array.from({ length: count }, (_, i) => i);
-  if (count <= MOST_ROWS) return all;
-  const pair = new Set(widest ? [widest.earlier, widest.later] : []);
-  const chosen = all.toSorted((a, b) =>
-    Number(pair.has(b)) - Number(pair.has(a)) ||
-    Number(guilty.has(b)) - Number(guilty.has(a)) || a - b
-  );
-  return chosen.slice(0, MOST_ROWS).toSorted((a, b) => a - b);
+  const [first = 0, last = 0] = pair;
+  const distance = (row: number) =>
+    Math.min(Math.abs(row - first), Math.abs(row - last));
+  return all.toSorted((a, b) => distance(a) - distance(b))
+    .slice(0, MOST_ROWS).toSorted((a, b) => a - b);
 }
 
 function draw(
   entries: readonly NamedEntry[],
   rows: readonly number[],
-  guilty: ReadonlySet<number>,
+  violations: readonly Violation[],
   widest: Violation | undefined,
-): HTMLElement {
+): SVGSVGElement {
   const zero = entries[0]?.verdict.midpointMicros ?? 0n;
-  const stretches = new Map(rows.map((row) => {
+  const stretchOf = (row: number): Stretch => {
     const { midpointMicros, radiusMicros } =
       (entries[row] as NamedEntry).verdict;
     const middle = Number(midpointMicros - zero);
     const radius = Number(radiusMicros);
-    return [row, { from: middle - radius, to: middle + radius }];
-  }));
-  const all = [...stretches.values()];
-  const axis = widen({
-    from: Math.min(...all.map(({ from }) => from)),
-    to: Math.max(...all.map(({ to }) => to)),
-  }, 1.12);
+    return { from: middle - radius, to: middle + radius };
+  };
+  const axis = axisOf(rows, violations, stretchOf);
   const height = HEAD + rows.length * ROW;
-  const picture = svg("svg", { class: "links", height, "aria-hidden": "true" });
-  for (const at of ticks(axis, 6)) {
-    const x = `${percent(at, axis)}%`;
-    picture.append(
-      svg("line", { class: "grid", x1: x, x2: x, y1: HEAD - 6, y2: height }),
-    );
-    if (percent(at, axis) > 5 && percent(at, axis) < 95) {
-      picture.append(
-        svg(
-          "text",
-          { class: "tick", x, y: 14, "text-anchor": "middle" },
-          formatTick(at),
-        ),
-      );
-    }
-  }
-  const middleOf = (place: number) => HEAD + place * ROW + ROW / 2;
-  rows.forEach((row, place) => {
-    picture.append(
-      bar(
-        stretches.get(row) as Stretch,
-        axis,
-        middleOf(place),
-        guilty.has(row),
-      ),
-    );
+  const middleOf = (row: number) => HEAD + rows.indexOf(row) * ROW + ROW / 2;
+  const isOfPair = (row: number) =>
+    row === widest?.earlier || row === widest?.later;
+  return svg(
+    "svg",
+    { class: "links", height, "aria-hidden": "true" },
+    ...ticks(axis, 5).flatMap((at) => tick(at, axis, height)),
+    ...rows.map((row) =>
+      bar(stretchOf(row), axis, middleOf(row), isOfPair(row))
+    ),
+    ...widest
+      ? backInTime(
+        percent(stretchOf(widest.earlier).from, axis),
+        percent(stretchOf(widest.later).to, axis),
+        middleOf(widest.earlier),
+        middleOf(widest.later),
+      )
+      : [],
+  );
+}
+
+/** Whoever claims to know very little contradicts nobody, and is no measure for the others. */
+function axisOf(
+  rows: readonly number[],
+  violations: readonly Violation[],
+  stretchOf: (row: number) => Stretch,
+): Stretch {
+  const involved = new Set(
+    violations.flatMap(({ earlier, later }) => [earlier, later]),
+  );
+  const shown = rows.filter((row) => involved.size === 0 || involved.has(row))
+    .map(stretchOf);
+  return widen({
+    from: Math.min(...shown.map(({ from }) => from)),
+    to: Math.max(...shown.map(({ to }) => to)),
+  }, 1.16);
+}
+
+function tick(at: number, axis: Stretch, height: number): SVGElement[] {
+  const place = percent(at, axis);
+  const x = `${place}%`;
+  const line = svg("line", {
+    class: "grid",
+    x1: x,
+    x2: x,
+    y1: HEAD - 6,
+    y2: height,
   });
-  if (widest) {
-    const [a, b] = [widest.earlier, widest.later].map((row) =>
-      rows.indexOf(row)
-    );
-    picture.append(
-      ...backInTime(
-        percent((stretches.get(widest.earlier) as Stretch).from, axis),
-        percent((stretches.get(widest.later) as Stretch).to, axis),
-        middleOf(a as number),
-        middleOf(b as number),
-      ),
-    );
-  }
-  const names = rows.map((row) =>
-    el(
-      "li",
-      { class: guilty.has(row) ? "guilty" : "" },
-      el("span", { class: "place" }, `${row + 1}`),
-      isolated((entries[row] as NamedEntry).name),
-    )
-  );
-  return el(
-    "div",
-    { class: "links" },
-    el("ol", { "aria-hidden": "true" }, ...names),
-    picture,
-  );
+  if (place < 5 || place > 95) return [line];
+  const text = { class: "tick", x, y: 14, "text-anchor": "middle" };
+  return [line, svg("text", text, formatTick(at))];
 }
 
 function bar(
   own: Stretch,
   axis: Stretch,
   middle: number,
-  isGuilty: boolean,
+  isOfPair: boolean,
 ): SVGElement {
-  const from = percent(own.from, axis);
-  const to = percent(own.to, axis);
+  const from = Math.max(0, percent(own.from, axis));
+  const to = Math.min(100, percent(own.to, axis));
   return svg(
     "g",
-    { class: isGuilty ? "guilty" : "" },
-    svg("rect", {
+    { class: isOfPair ? "guilty" : "" },
+    from > 100 || to < 0 ? null : svg("rect", {
       class: "claim",
       x: `${from}%`,
-      width: `${Math.max(to - from, 0.4)}%`,
+      width: `${Math.max(to - from, 0.6)}%`,
       y: middle - 6,
       height: 12,
       rx: 3,
@@ -173,21 +184,37 @@ function backInTime(
   const line = (x1: number, x2: number, y1: number, y2: number) =>
     svg("line", { class: "gap", x1: `${x1}%`, x2: `${x2}%`, y1, y2 });
   return [
-    line(from, from, top, bottom),
+    line(from, from, top + 8, bottom),
     line(from, to, bottom, bottom),
     svg(
       "svg",
       { x: `${to}%`, y: bottom, overflow: "visible" },
-      svg("path", { class: "gap head", d: "M9-5 1 0 9 5" }),
+      svg("path", { class: "gap head", d: "M14-5 6 0 14 5" }),
     ),
   ];
 }
 
 function tableOf(
   entries: readonly NamedEntry[],
-  guilty: ReadonlySet<number>,
+  violations: readonly Violation[],
+  pair: readonly number[],
 ): HTMLElement {
+  const against = new Map<number, number[]>();
+  for (const { earlier, later } of violations) {
+    against.set(earlier, [...against.get(earlier) ?? [], later]);
+    against.set(later, [...against.get(later) ?? [], earlier]);
+  }
   const heads = ["Asked", "Server", "Said", "Give or take", "Contradicts"];
+  const row = ({ name, verdict }: NamedEntry, i: number) =>
+    el(
+      "tr",
+      { class: pair.includes(i) ? "guilty" : "" },
+      el("td", { class: "number" }, `${i + 1}`),
+      el("th", { scope: "row" }, isolated(name)),
+      el("td", {}, formatMoment(Number(verdict.midpointMicros))),
+      el("td", {}, formatSpan(Number(verdict.radiusMicros))),
+      el("td", {}, numbers(against.get(i) ?? [])),
+    );
   return el(
     "details",
     { class: "numbers" },
@@ -200,25 +227,14 @@ function tableOf(
         {},
         el("tr", {}, ...heads.map((one) => el("th", { scope: "col" }, one))),
       ),
-      el(
-        "tbody",
-        {},
-        ...entries.map(({ name, verdict }, i) =>
-          el(
-            "tr",
-            { class: guilty.has(i) ? "guilty" : "" },
-            el("td", { class: "number" }, String(i + 1)),
-            el("th", { scope: "row" }, isolated(name)),
-            el("td", {}, formatMoment(Number(verdict.midpointMicros))),
-            el(
-              "td",
-              { class: "number" },
-              formatSpan(Number(verdict.radiusMicros)),
-            ),
-            el("td", {}, guilty.has(i) ? "yes" : ""),
-          )
-        ),
-      ),
+      el("tbody", {}, ...entries.map(row)),
     ),
   );
+}
+
+function numbers(others: readonly number[]): string {
+  const named = others.slice(0, MOST_NAMED).map((one) => one + 1).join(", ");
+  return others.length > MOST_NAMED
+    ? `${named} and ${others.length - MOST_NAMED} more`
+    : named;
 }

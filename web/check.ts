@@ -69,7 +69,7 @@ export async function checkRound(
 ): Promise<RoundCheck> {
   const checked: CheckedExchange[] = [];
   let before: ReportEntry | undefined;
-  for (const [i, link] of round.chain.entries()) {
+  for (const i of round.chain.keys()) {
     const stored = exchanges[i];
     const entry = stored && !(stored instanceof Error)
       ? entryOf(stored)

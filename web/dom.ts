@@ -5,6 +5,8 @@
  * @module
  */
 
+import { plainText } from "../lib/watch/plain_text.ts";
+
 /** What may stand inside an element. */
 export type Child = Node | string | null | undefined;
 
@@ -44,9 +46,12 @@ export function button(
   return made;
 }
 
-/** Text that must not run into its neighbours, whichever way it is written. */
+/**
+ * A name from a list: it must not run into its neighbours, whichever way it is written, nor
+ * look like another by characters that turn or hide what stands around them.
+ */
 export function isolated(text: string): HTMLElement {
-  return el("bdi", {}, text);
+  return el("bdi", { title: plainText(text) }, plainText(text));
 }
 
 function fill<E extends Element>(

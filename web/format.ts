@@ -58,11 +58,11 @@ export function formatTick(micros: number): string {
     ? [1, "µs"] as const
     : size < SECOND
     ? [1000, "ms"] as const
-    : size < 2 * MINUTE
+    : size < MINUTE
     ? [SECOND, "s"] as const
-    : size < 2 * HOUR
+    : size < HOUR
     ? [MINUTE, "min"] as const
-    : size < 2 * DAY
+    : size < DAY
     ? [HOUR, "h"] as const
     : [DAY, "d"] as const;
   const value = Number((size / unit).toPrecision(3));

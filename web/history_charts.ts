@@ -75,7 +75,8 @@ export class HistoryCharts {
   }
 
   #width(): number {
-    return Math.max(240, this.element.clientWidth);
+    const figure = this.element.querySelector("figure > div:last-child");
+    return Math.max(220, figure?.clientWidth ?? 0);
   }
 
   #options(name: CurveName, { fromMs, toMs }: History): uPlot.Options {
@@ -105,7 +106,14 @@ export class HistoryCharts {
         y: { range: (_, min, max) => padded(min, max, signed) },
       },
       axes: [
-        { ...axis, font: FONT },
+        {
+          ...axis,
+          font: FONT,
+          size: 30,
+          space: 80,
+          values: (_, splits, __, ___, step) =>
+            splits.map((one) => moment(one, step)),
+        },
         {
           ...axis,
           size: GUTTER,
@@ -162,6 +170,17 @@ const DOTS: uPlot.Series.Points = { size: 4 };
 
 function clock(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** For the axis: days where a step is one, else hours with the day at midnight. */
+function moment(seconds: number, stepSeconds: number): string {
+  const text = clock(seconds);
+  const [day = "", time = ""] = text.split(" ");
+  return stepSeconds >= 86_400
+    ? day.slice(5)
+    : time === "00:00"
+    ? `${day.slice(5)}`
+    : time;
 }
 
 function colour(name: string): string {

@@ -11,9 +11,6 @@ import { formatOffset, formatTick } from "./format.ts";
 import { percent, type Stretch, ticks } from "./scale.ts";
 import { mark } from "./status.ts";
 
-/** Height of a row's picture, in pixels. */
-export const BAR_HEIGHT = 30;
-
 /** Where a server puts true time. */
 export function stretchOf({ offsetMicros }: ServerState): Stretch | undefined {
   return offsetMicros === null
@@ -29,11 +26,15 @@ export function drawBar(
 ): SVGSVGElement {
   const picture = svg("svg", {
     class: `bar ${server.status}`,
-    height: BAR_HEIGHT,
     "aria-hidden": "true",
   }, ...ground(axis, band));
   const own = stretchOf(server);
-  if (own !== undefined) picture.append(...interval(server, own, axis));
+  if (own !== undefined) {
+    // Rows are as high as what is written in them: zero is in the middle of whatever that is.
+    const middle = svg("svg", { y: "50%", overflow: "visible" });
+    middle.append(...interval(server, own, axis));
+    picture.append(middle);
+  }
   return picture;
 }
 
@@ -106,23 +107,20 @@ function interval(
   own: Stretch,
   axis: Stretch,
 ): SVGElement[] {
-  const middle = BAR_HEIGHT / 2;
   const seen = clip(own, axis);
-  if (seen === undefined) return atEdge(own, axis, status, middle);
+  if (seen === undefined) return [atEdge(own, axis, status)];
   // The reply was made at some moment of the round trip: that part is the network's.
-  const claimed = clip(
-    { from: own.from, to: own.to - Number(rttMicros ?? 0) },
-    axis,
-  );
-  const drawn: SVGElement[] = [
-    stroke("trip", seen, middle, 6),
-    ...claimed ? [stroke("claim", claimed, middle, 10)] : [],
-    ...own.from >= axis.from ? [end(seen.from, middle)] : [],
-    ...own.to <= axis.to ? [end(seen.to, middle)] : [],
-  ];
+  const turn = own.to - Number(rttMicros ?? 0);
+  const claimed = clip({ from: own.from, to: turn }, axis);
+  const travelled = clip({ from: turn, to: own.to }, axis);
   const at = percent(own.from + Number(radiusMicros ?? 0), axis);
-  drawn.push(place(mark(status), Math.min(100, Math.max(0, at)), middle));
-  return drawn;
+  return [
+    ...travelled ? [stroke("trip", travelled, 4)] : [],
+    ...claimed ? [stroke("claim", claimed, 12)] : [],
+    ...own.from >= axis.from ? [end(seen.from)] : [],
+    ...own.to <= axis.to ? [end(seen.to)] : [],
+    place(mark(status), Math.min(100, Math.max(0, at))),
+  ];
 }
 
 /** What lies outside: an arrow at the edge, and how far it is. */
@@ -130,62 +128,54 @@ function atEdge(
   own: Stretch,
   axis: Stretch,
   status: ServerState["status"],
-  middle: number,
-): SVGElement[] {
+): SVGElement {
   const isAhead = own.from > axis.to;
-  const edge = isAhead ? 100 : 0;
-  const arrow = svg("path", {
-    class: "arrow",
-    d: isAhead ? "M-12-5-4 0-12 5" : "M12-5 4 0 12 5",
-  });
-  return [
-    place(arrow, edge, middle),
-    place(
-      svg("g", {
-        transform: `translate(${isAhead ? -22 : 22} 0)`,
-      }, mark(status)),
-      edge,
-      middle,
-    ),
-    place(
+  const away = isAhead ? -1 : 1;
+  return place(
+    svg(
+      "g",
+      {},
+      svg("path", {
+        class: "arrow",
+        d: isAhead ? "M-10-5-3 0-10 5" : "M10-5 3 0 10 5",
+      }),
+      svg("g", { transform: `translate(${22 * away} 0)` }, mark(status)),
       svg("text", {
         class: "far",
-        x: isAhead ? -34 : 34,
-        y: 4,
+        x: 36 * away,
+        y: 4.5,
         "text-anchor": isAhead ? "end" : "start",
       }, formatOffset((own.from + own.to) / 2)),
-      edge,
-      middle,
     ),
-  ];
+    isAhead ? 100 : 0,
+  );
 }
 
 function stroke(
   name: string,
   { from, to }: Stretch,
-  middle: number,
   height: number,
-) {
+): SVGElement {
   return svg("rect", {
     class: name,
     x: `${from}%`,
     width: `${Math.max(to - from, 0.15)}%`,
-    y: middle - height / 2,
+    y: -height / 2,
     height,
     rx: 2,
   });
 }
 
-function end(x: number, middle: number): SVGElement {
+function end(x: number): SVGElement {
   return svg("line", {
     class: "end",
     x1: `${x}%`,
     x2: `${x}%`,
-    y1: middle - 7,
-    y2: middle + 7,
+    y1: -8,
+    y2: 8,
   });
 }
 
-function place(what: SVGElement, x: number, y: number): SVGElement {
-  return svg("svg", { x: `${x}%`, y, overflow: "visible" }, what);
+function place(what: SVGElement, x: number): SVGElement {
+  return svg("svg", { x: `${x}%`, overflow: "visible" }, what);
 }

@@ -163,7 +163,7 @@ export class NowView {
     axis: Stretch,
     band: Stretch | undefined,
   ): HTMLElement {
-    const most = Math.max(2, Math.floor(this.#body.clientWidth / 190));
+    const most = Math.max(4, Math.floor(this.#body.clientWidth / 190));
     const head = (text: string, name: string) =>
       el("th", { scope: "col", class: name, role: "columnheader" }, text);
     const clock = percent(0, axis);
@@ -235,9 +235,16 @@ function row(
         isolated(name),
       ),
       el("span", { class: "hidden" }, `, ${STATUS_WORDS[status].label}`),
-      reason === null ? null : el("span", { class: "why" }, reason),
+      reason === null || own === undefined
+        ? null
+        : el("span", { class: "why" }, reason),
     ),
-    cell("picture", picture),
+    // Where there is nothing to draw there is room to say why.
+    cell(
+      "picture",
+      picture,
+      own === undefined ? el("span", { class: "why" }, reason ?? "") : "",
+    ),
     cell(
       "offset number",
       own === undefined

@@ -12,7 +12,7 @@ import {
   parseReport,
   type Violation,
 } from "../verify.ts";
-import { chainPicture, type NamedEntry } from "./chain_picture.ts";
+import { chainPicture, type NamedEntry, widestOf } from "./chain_picture.ts";
 import { count, formatSpan } from "./format.ts";
 import { el, isolated } from "./dom.ts";
 
@@ -96,10 +96,7 @@ function contradiction(
   entries: readonly NamedEntry[],
   violations: readonly Violation[],
 ): HTMLElement {
-  const [widest] = violations.toSorted((a, b) =>
-    a.gapMicros < b.gapMicros ? 1 : -1
-  );
-  const { earlier, later, gapMicros } = widest as Violation;
+  const { earlier, later, gapMicros } = widestOf(violations) as Violation;
   const name = (entry: number) => isolated(entries[entry]?.name ?? "?");
   return el(
     "p",

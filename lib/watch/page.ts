@@ -6,6 +6,10 @@
  */
 
 import type { RoundState, ServerState, WatchState } from "./api.ts";
+import { plainText } from "./plain_text.ts";
+
+/** Longest sentence; what is longer is no sentence. */
+const MAX_TEXT = 600;
 
 /**
  * Writes the page.
@@ -105,13 +109,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text for HTML; characters that turn or hide what stands around them are shown by number. */
+/** Text for HTML. */
 function escape(text: string): string {
-  return text
-    .replaceAll(/[&<>"']/g, (one) => ENTITIES[one] as string)
-    .replaceAll(
-      // deno-lint-ignore no-control-regex -- they are what is looked for
-      /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-      (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    );
+  return plainText(text, MAX_TEXT)
+    .replaceAll(/[&<>"']/g, (one) => ENTITIES[one] as string);
 }
