@@ -6,9 +6,11 @@
 
 import config from "../../../deno.json" with { type: "json" };
 import { formatAddress } from "../../net/datagram.ts";
+import { relay } from "../../relay/relay.ts";
 import { createApp } from "../../watch/app.ts";
 import type { Archive } from "../../watch/archive.ts";
 import { EventStream } from "../../watch/event_stream.ts";
+import { clientOf } from "../../watch/client_of.ts";
 import { isLoopback } from "../../watch/host_check.ts";
 import type { ListCare } from "../../watch/list_care.ts";
 import { renderWatchMetrics } from "../../watch/metrics.ts";
@@ -28,7 +30,7 @@ const MISSED_ROUNDS = 3;
 /** Serves the page of a watcher. */
 export function startPage(
   watcher: Watcher,
-  { archive, options }: {
+  { list, archive, options }: {
     readonly list: ListCare;
     readonly archive: Archive;
     readonly options: WatchOptions;
@@ -37,6 +39,7 @@ export function startPage(
   const { serve, allowHost = [] } = options;
   const { hostname, port } = typeof serve === "object" ? serve : DEFAULT_SERVE;
   const events = new EventStream();
+  const clients = new WeakMap<Request, string>();
   const app = createApp({
     state: () => watcher.state,
     archive,
@@ -49,9 +52,18 @@ export function startPage(
       }),
     problem: () => problemOf(watcher),
     hosts: isLoopback(hostname) ? allowHost : undefined,
+    relay: options.relay
+      ? relay({
+        servers: () => list.servers,
+        clientOf: (request) => clients.get(request),
+      })
+      : undefined,
     now: Date.now,
   });
-  const server = serveWeb(hostname, port, (request) => app.fetch(request));
+  const server = serveWeb(hostname, port, (request, peer) => {
+    clients.set(request, clientOf(request.headers, peer));
+    return app.fetch(request);
+  });
   const forget = watcher.subscribe((state) => events.send(state));
   const { address } = server;
   return {
