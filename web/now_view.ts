@@ -270,7 +270,14 @@ function verdictOf(
   if (check === undefined) return exchanges.length === 0 ? [""] : ["…"];
   const problems = check.servers[index] ?? [];
   if (problems.length > 0) {
-    return [el("span", { class: "bad" }, `✗ ${problems[0]}`)];
+    // Why is said above; a sentence has no room in a narrow column.
+    return [
+      el(
+        "span",
+        { class: "bad", title: problems.join("\n") },
+        "✗ not confirmed",
+      ),
+    ];
   }
   const own = check.exchanges.filter(({ server }) => server === index).length;
   return own === 0

@@ -31,6 +31,8 @@ import {
 } from "./environment.ts";
 import { addBench, BENCH_SCHEMA } from "./bench/command.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./server/key_source.ts";
+import { addWatch } from "./watch/command.ts";
+import { WATCH_SCHEMA } from "./watch/events.ts";
 import { addClock, addEcosystem, addReport } from "./commands_many.ts";
 import type { Output } from "./terminal/output.ts";
 import { probe, type ProbeOptions } from "./probe/command.ts";
@@ -101,6 +103,7 @@ export function buildProgram(output: Output, done: Done): Program {
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
   schemas.set(addBench(program, output, done), BENCH_SCHEMA);
+  schemas.set(addWatch(program, output, done), WATCH_SCHEMA);
   const groups = [addEcosystem, addReport, addClock]
     .map((add) => add(program, output, done));
   for (const { commands } of groups) {

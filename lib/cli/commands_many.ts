@@ -47,12 +47,12 @@ type Done = (exitCode: number) => void;
 export type Registered = readonly [command: Command, schema: string];
 
 const LIST_HELP = "server list: a file or https URL";
-const LOCAL_LIST_HELP =
+export const LOCAL_LIST_HELP: string =
   `${LIST_HELP}; without, ./ecosystem.json if it is there, else the bundled one`;
 const REPORT_ARGUMENT = "file with a report in any form, - for standard input";
 
 /** Options of every command that asks several servers. */
-function asking(command: Command, timeout: number): Command {
+export function asking(command: Command, timeout: number): Command {
   return command
     .addOption(
       new Option("--timeout <seconds>", "how long to wait for each server")

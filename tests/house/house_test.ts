@@ -8,7 +8,7 @@ import { filesUnder, read, ROOT } from "../_support/tree.ts";
 
 const DOORS = [
   ...["mod.ts", "ecosystem.ts", "clock.ts", "server.ts", "verify.ts"],
-  ...["wire.ts", "chaos.ts", "cli.ts"],
+  ...["wire.ts", "relay.ts", "chaos.ts", "cli.ts"],
 ];
 
 /** The rooms of lib/, from the ground up: what each may import besides itself. */
@@ -23,7 +23,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   clock: ["ecosystem"],
   chaos: ["server", "ecosystem"],
   load: ["net", "verify"],
-  cli: ["chaos", "clock", "load"],
+  relay: ["ecosystem"],
+  watch: ["relay"],
+  cli: ["chaos", "clock", "load", "watch"],
 };
 
 /** What a room may import: what it names, and what those may. */

@@ -1,0 +1,43 @@
+/**
+ * `watch` in the table of commands.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { asking, LOCAL_LIST_HELP } from "../commands_many.ts";
+import { refuseIgnored } from "../ignored.ts";
+import type { Output } from "../terminal/output.ts";
+import {
+  addWatchOptions,
+  ignoredByWatch,
+  type WatchOptions,
+} from "./options.ts";
+import { watch } from "./run.ts";
+
+/** Adds `watch`. */
+export function addWatch(
+  program: Command,
+  output: Output,
+  done: (exitCode: number) => void,
+): Command {
+  const command = asking(
+    program.command("watch")
+      .description(
+        "ask every server of a list now and then: history, a page, evidence",
+      )
+      .argument("[list]", LOCAL_LIST_HELP)
+      .option("--list <list>", "the same"),
+    3,
+  );
+  return addWatchOptions(command)
+    .addHelpText(
+      "after",
+      "\nSIGHUP reads the list again. With --once and --rounds it ends as 'ecosystem malfeasance' does.",
+    )
+    .action(async (list: string | undefined) => {
+      const options = command.opts<WatchOptions>();
+      refuseIgnored(command, ignoredByWatch(options));
+      done(await watch(list, { ...options, ...program.opts() }, output));
+    });
+}
