@@ -11,7 +11,7 @@ const PLAYWRIGHT = "npm:playwright-core@1.65.1";
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
 /** Whatever hangs in the browser fails after so many milliseconds. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 8_000;
 
 /** As much of Playwright's page as is used here. */
 export interface Page {
@@ -32,6 +32,7 @@ export interface Page {
       readonly buffer: unknown;
     },
   ): Promise<void>;
+  click(selector: string): Promise<void>;
   readonly keyboard: { press(key: string): Promise<void> };
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(
