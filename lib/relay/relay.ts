@@ -124,7 +124,6 @@ export function relay(
       const { lookup, open } = options;
       const reply = await send(server, packet, {
         timeout,
-        signal,
         lookup,
         open,
       });
