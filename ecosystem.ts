@@ -110,6 +110,7 @@ export {
   type EntryFault,
   explainFault,
   findSuspects,
+  judgeEntry,
   type JudgeOptions,
   judgeReport,
   type ProvenEntry,

@@ -1,6 +1,6 @@
 /**
  * The verifier alone: pure, without permissions, fit for browsers, workers and any
- * runtime with or without its own Ed25519.
+ * runtime with or without its own Ed25519. It judges a reply, a chain and a report.
  *
  * ```ts
  * import { explain, verifyResponse } from "@roughly/roughly/verify";
@@ -18,7 +18,11 @@
 export type { Delegation, Spelling } from "./lib/wire/certificate.ts";
 export type { VerifyEquation } from "./lib/crypto/ed25519.ts";
 export { type DialectId, GOOGLE_VERSION } from "./lib/wire/dialect.ts";
-export type { Exchange } from "./lib/wire/errors.ts";
+export {
+  type Exchange,
+  WireError,
+  type WireErrorCode,
+} from "./lib/wire/errors.ts";
 export type { Rejected } from "./lib/wire/field.ts";
 export type { PathOrder } from "./lib/crypto/merkle.ts";
 export {
@@ -36,3 +40,27 @@ export {
   type VerifyOptions,
   verifyResponse,
 } from "./lib/verify/response.ts";
+export {
+  type Claim,
+  findViolations,
+  type Violation,
+} from "./lib/verify/chain.ts";
+export {
+  type Evidence,
+  malfeasanceReport,
+  parseReport,
+  type Report,
+  type ReportEntry,
+  type ReportForm,
+} from "./lib/verify/report.ts";
+export {
+  confirmMalfeasance,
+  type EntryFault,
+  explainFault,
+  findSuspects,
+  judgeEntry,
+  type JudgeOptions,
+  judgeReport,
+  type ProvenEntry,
+  type ReportVerdict,
+} from "./lib/verify/judge.ts";

@@ -4,8 +4,9 @@
  * @module
  */
 
-import dgram from "node:dgram";
+import type dgram from "node:dgram";
 import { findCause } from "./cause.ts";
+import { nodeModule } from "./node_module.ts";
 import {
   type Datagram,
   type DatagramOptions,
@@ -23,8 +24,9 @@ export async function openNodeUdp(
   options: DatagramOptions,
 ): Promise<DatagramSocket> {
   const { hostname, port } = options;
+  const { createSocket } = nodeModule("node:dgram");
   await askPermission(hostname);
-  const socket = dgram.createSocket({
+  const socket = createSocket({
     type: hostname.includes(":") ? "udp6" : "udp4",
     ipv6Only: false,
   });

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { constants, type FileHandle, open } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
+import type { FileHandle } from "node:fs/promises";
+import { nodeModule } from "./node_module.ts";
 
 /** How long between two looks into a pipe that has nothing yet. */
 const POLL_MS = 20;
@@ -16,8 +16,6 @@ export const WRITER_MS = 10_000;
 
 /** What a read takes at most. */
 const CHUNK_BYTES = 65_536;
-
-const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0, O_NOCTTY = 0 } = constants;
 
 /** Options of {@linkcode openFile}. */
 export interface OpenFileOptions {
@@ -38,6 +36,8 @@ export function openFile(
   path: string | URL,
   { followLinks }: OpenFileOptions,
 ): Promise<FileHandle> {
+  const { constants, open } = nodeModule("node:fs/promises");
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0, O_NOCTTY = 0 } = constants;
   const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
   return open(path, followLinks ? flags : flags | O_NOFOLLOW);
 }
@@ -97,10 +97,12 @@ async function readSome(file: FileHandle): Promise<Uint8Array | undefined> {
 
 /** Of all there are, only this kind has no end before it has begun. */
 function isFifo(mode: number): boolean {
+  const { constants } = nodeModule("node:fs/promises");
   return (mode & constants.S_IFMT) === constants.S_IFIFO;
 }
 
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   // Why it was aborted is said by the caller.
+  const { setTimeout } = nodeModule("node:timers/promises");
   return setTimeout(milliseconds, undefined, { signal }).catch(() => {});
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import dns from "node:dns/promises";
 import { NetworkError } from "../wire/errors.ts";
 import { canonicalName, formatIp } from "./ip_address.ts";
+import { nodeModule, NoNodeModuleError } from "./node_module.ts";
 import { readLocalIp } from "./zone.ts";
 
 /** An address to try. */
@@ -25,7 +25,9 @@ export type Lookup = (host: string) => Promise<readonly Address[]>;
 
 /** Asks the system, hosts file included. */
 export const systemLookup: Lookup = async (host) => {
-  const found = await dns.lookup(host, { all: true });
+  const found = await nodeModule("node:dns/promises").lookup(host, {
+    all: true,
+  });
   return found.map(({ address, family }) => ({
     hostname: address,
     family: family === 6 ? 6 : 4,
@@ -38,7 +40,8 @@ export const systemLookup: Lookup = async (host) => {
  *
  * @param host A name in any script, or a literal address with or without brackets.
  * @param lookup How to ask for a name.
- * @throws {NetworkError} With code `name` if there is no such name, `denied` without permission.
+ * @throws {NetworkError} With code `name` if there is no such name, `denied` without permission,
+ *   `unreachable` where the runtime knows no names, as a browser.
  */
 export async function resolve(
   host: string,
@@ -51,6 +54,13 @@ export async function resolve(
   try {
     found = await lookup(canonicalName(host));
   } catch (cause) {
+    if (cause instanceof NoNodeModuleError) {
+      throw new NetworkError(
+        "unreachable",
+        `Cannot reach "${host}": ${cause.message}`,
+        { cause, server: host, step: "lookup", reason: "other" },
+      );
+    }
     if (isPermissionError(cause)) {
       throw new NetworkError(
         "denied",

@@ -5,8 +5,8 @@
  * @module
  */
 
-import net from "node:net";
 import { concat } from "../crypto/bytes.ts";
+import { nodeModule } from "./node_module.ts";
 import { readUint32 } from "../wire/uint.ts";
 import { FRAME_BYTES, isFramed, mayBeFramed } from "../wire/frame.ts";
 
@@ -101,7 +101,11 @@ export function connectTcp(
 ): Promise<TcpConnection> {
   return new Promise((resolve, reject) => {
     const { hostname: host, port } = address;
-    const socket = net.connect({ host, port, noDelay: true });
+    const socket = nodeModule("node:net").connect({
+      host,
+      port,
+      noDelay: true,
+    });
     const reader = new PacketReader(MAX_REPLY_BYTES);
     const abort = () => socket.destroy();
     const closed = new Promise<void>((gone) => {

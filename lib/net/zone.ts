@@ -5,22 +5,22 @@
  * @module
  */
 
-import os from "node:os";
-import process from "node:process";
 import { formatIp, type IpAddress, readIp } from "./ip_address.ts";
+import { nodeModule } from "./node_module.ts";
 
 /** The machine's interfaces by name, as far as needed here. */
 export type Interfaces = Readonly<
   Record<string, readonly { readonly scopeid?: number }[] | undefined>
 >;
 
-/** What the system tells; nothing where the runtime would have to ask the user first. */
+/** What the system tells; nothing in a browser, or where the user would be asked first. */
 function systemInterfaces(): Interfaces {
   const deno = globalThis.Deno;
   const descriptor = { name: "sys", kind: "networkInterfaces" } as const;
-  const mayAsk = deno?.permissions === undefined ||
-    deno.permissions.querySync(descriptor).state === "granted";
-  return mayAsk ? os.networkInterfaces() as Interfaces : {};
+  const mayAsk = globalThis.process !== undefined &&
+    (deno?.permissions === undefined ||
+      deno.permissions.querySync(descriptor).state === "granted");
+  return mayAsk ? nodeModule("node:os").networkInterfaces() as Interfaces : {};
 }
 
 /**
@@ -34,7 +34,7 @@ function systemInterfaces(): Interfaces {
 export function canonicalZone(
   zone: string,
   interfaces: () => Interfaces = systemInterfaces,
-  isWindows: boolean = process.platform === "win32",
+  isWindows: boolean = globalThis.process?.platform === "win32",
 ): string {
   const number = /^\d+$/.test(zone) ? Number(zone) : undefined;
   if ((number !== undefined) === isWindows) {

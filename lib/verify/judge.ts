@@ -92,7 +92,7 @@ export async function judgeReport(
   const entries: ProvenEntry[] = [];
   let before: ReportEntry | undefined;
   for (const [index, entry] of report.entries.entries()) {
-    const proven = await prove(entry, before, options.publicKeys ?? []);
+    const proven = await judgeEntry(entry, before, options);
     if ("code" in proven) return { ok: false, entry: index, fault: proven };
     entries.push(proven);
     before = entry;
@@ -118,11 +118,33 @@ export async function judgeEvidence(
   return await judgeReport({ form: "rfc-10049", entries });
 }
 
-async function prove(
+/**
+ * Judges one entry of a report, for whoever wants to know of each: is the reply proven, and
+ * was its request made after the reply before it?
+ *
+ * @example
+ * ```ts
+ * import { judgeEntry, type Report } from "@roughly/roughly/verify";
+ *
+ * async function countProven({ entries }: Report): Promise<number> {
+ *   const judged = await Promise.all(
+ *     entries.map((entry, i) => judgeEntry(entry, entries[i - 1])),
+ *   );
+ *   return judged.filter((one) => "verdict" in one).length;
+ * }
+ * ```
+ *
+ * @param entry Which.
+ * @param before The entry before it; nothing for the first.
+ * @param options Keys, for forms without.
+ * @returns What it proves, or why it proves nothing.
+ */
+export async function judgeEntry(
   entry: ReportEntry,
   before: ReportEntry | undefined,
-  keys: readonly Uint8Array[],
+  options: JudgeOptions = {},
 ): Promise<ProvenEntry | EntryFault> {
+  const keys = options.publicKeys ?? [];
   const request = entry.request ?? requestFor(entry, before);
   if ("code" in request) return request;
   const { response } = entry;

@@ -1,0 +1,151 @@
+/**
+ * A real browser for tests: Debian's Chromium, driven by Playwright's core, which brings none
+ * of its own.
+ *
+ * @module
+ */
+
+/** Not in deno.json: what is named there ends up in the standalone binary. */
+const PLAYWRIGHT = "npm:playwright-core@1.65.1";
+
+const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+/** Whatever hangs in the browser fails after so many milliseconds. */
+const PATIENCE_MS = 15_000;
+
+/** As much of Playwright's page as is used here. */
+export interface Page {
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  close(): Promise<void>;
+  evaluate<T>(script: string): Promise<T>;
+  waitForSelector(selector: string): Promise<unknown>;
+  screenshot(
+    options: { readonly path?: string; readonly fullPage?: boolean },
+  ): Promise<Uint8Array>;
+  setDefaultTimeout(ms: number): void;
+  setInputFiles(
+    selector: string,
+    file: {
+      readonly name: string;
+      readonly mimeType: string;
+      readonly buffer: unknown;
+    },
+  ): Promise<void>;
+  readonly keyboard: { press(key: string): Promise<void> };
+  on(event: "pageerror", listener: (error: Error) => void): void;
+  on(
+    event: "response",
+    listener: (response: { status(): number; url(): string }) => void,
+  ): void;
+  on(event: "request", listener: (request: { url(): string }) => void): void;
+  on(
+    event: "console",
+    listener: (message: { type(): string; text(): string }) => void,
+  ): void;
+}
+
+/** How a page is looked at. */
+export interface PageOptions {
+  readonly viewport?: { readonly width: number; readonly height: number };
+  readonly colorScheme?: "light" | "dark";
+  readonly javaScriptEnabled?: boolean;
+}
+
+/** A browser, and what pages in it have complained of. */
+export interface Browser extends AsyncDisposable {
+  /** Opens a page; what it complains of is gathered in `complaints`. */
+  open(options?: PageOptions): Promise<Page>;
+  readonly complaints: string[];
+}
+
+interface Playwright {
+  readonly chromium: {
+    launch(options: {
+      readonly executablePath: string;
+      readonly args: readonly string[];
+      readonly timeout: number;
+    }): Promise<{
+      newPage(options: PageOptions): Promise<Page>;
+      close(): Promise<void>;
+    }>;
+  };
+}
+
+/** Where Chromium is, if it is anywhere. */
+function chromiumPath(): string | undefined {
+  return CHROMIUM.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function loadPlaywright(): Promise<Playwright | undefined> {
+  try {
+    // Or it looks for WSL where Deno lets only those look who may do everything.
+    Deno.env.set("__IS_WSL_TEST__", "1");
+    return await import(PLAYWRIGHT) as Playwright;
+  } catch {
+    return undefined;
+  }
+}
+
+const path = chromiumPath();
+const playwright = path === undefined ? undefined : await loadPlaywright();
+
+/** Options of a test that needs a browser; where there is none they skip it and say so. */
+export function inBrowser(name: string): {
+  readonly name: string;
+  readonly ignore: boolean;
+  readonly sanitizeOps: boolean;
+  readonly sanitizeResources: boolean;
+} {
+  const missing = path === undefined
+    ? "no Chromium here"
+    : playwright === undefined
+    ? "playwright-core could not be had from npm"
+    : undefined;
+  return {
+    name: missing === undefined ? name : `${name} (skipped: ${missing})`,
+    ignore: missing !== undefined,
+    // Playwright keeps pipes and timers of its own.
+    sanitizeOps: false,
+    sanitizeResources: false,
+  };
+}
+
+/** Starts Chromium. It can reach nothing but loopback. */
+export async function startBrowser(): Promise<Browser> {
+  if (path === undefined || playwright === undefined) {
+    throw new Error("Cannot start a browser: there is none");
+  }
+  const browser = await playwright.chromium.launch({
+    executablePath: path,
+    timeout: PATIENCE_MS,
+    args: [
+      "--no-sandbox",
+      "--disable-background-networking",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ],
+  });
+  const complaints: string[] = [];
+  return {
+    complaints,
+    open: async (options = {}) => {
+      const page = await browser.newPage(options);
+      page.setDefaultTimeout(PATIENCE_MS);
+      page.on("pageerror", ({ message }) => void complaints.push(message));
+      page.on("console", (said) => {
+        if (said.type() === "error") complaints.push(said.text());
+      });
+      page.on("response", (response) => {
+        if (response.status() >= 400) complaints.push(response.url());
+      });
+      return page;
+    },
+    [Symbol.asyncDispose]: () => browser.close(),
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Getting what the watcher serves. Paths are relative, so that the page also works below a
+ * folder of a web server in front.
+ *
+ * @module
+ */
+
+import { base64, base64url } from "@scure/base";
+import type {
+  ApiError,
+  ExchangeState,
+  History,
+  Reports,
+  WatchState,
+} from "../lib/watch/api.ts";
+
+/** Requests under way at the same time, as many as a browser has connections for. */
+const CONCURRENT = 6;
+
+async function get(path: string, accept: string): Promise<Response> {
+  const response = await fetch(path, { headers: { accept } });
+  if (response.ok) return response;
+  throw new Error(`${path}: ${await whyNot(response)}`);
+}
+
+/** What a failed response says, as far as it is in the API's form. */
+async function whyNot(response: Response): Promise<string> {
+  const said = await response.json().catch(() => undefined) as
+    | Partial<ApiError>
+    | undefined;
+  return said?.error?.message ?? `the answer is ${response.status}`;
+}
+
+async function getJson<T>(path: string): Promise<T> {
+  return await (await get(path, "application/json")).json() as T;
+}
+
+/** The state now. */
+export function fetchState(): Promise<WatchState> {
+  return getJson("api/v1/state");
+}
+
+/** An exchange, as stored. */
+export function fetchExchange(id: number): Promise<ExchangeState> {
+  return getJson(`api/v1/exchanges/${id}`);
+}
+
+/** A server's history between two moments, in milliseconds since 1970. */
+export function fetchHistory(
+  name: string,
+  fromMs: number,
+  toMs: number,
+  points: number,
+): Promise<History> {
+  const query = `from=${Math.round(fromMs)}&to=${
+    Math.round(toMs)
+  }&points=${points}`;
+  return getJson(`api/v1/servers/${encodeURIComponent(name)}/history?${query}`);
+}
+
+/** All contradictions. */
+export function fetchReports(): Promise<Reports> {
+  return getJson("api/v1/reports");
+}
+
+/** Where a report can be had. */
+export function reportPath(id: number): string {
+  return `api/v1/reports/${id}`;
+}
+
+/** The text of a report. */
+export async function fetchReport(id: number): Promise<string> {
+  return await (await get(reportPath(id), "application/json")).text();
+}
+
+/**
+ * Sends a packet to a server by way of the watcher.
+ *
+ * @param publicKey As in the state; it names the server without doubt.
+ */
+export async function relayPacket(
+  publicKey: string,
+  packet: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const name = base64url.encode(base64.decode(publicKey)).replace(/=+$/, "");
+  const response = await fetch(`relay/${name}`, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: packet,
+    signal,
+  });
+  if (!response.ok) throw new Error(await whyNot(response));
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Does something with each, a few at a time, and gives the results in order. */
+export async function eachOf<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(CONCURRENT, items.length) }, async () => {
+      while (next < items.length) {
+        const index = next++;
+        results[index] = await work(items[index] as T, index);
+      }
+    }),
+  );
+  return results;
+}
