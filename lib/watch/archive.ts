@@ -8,7 +8,7 @@
 
 import type { ExchangeState, History, ReportState, RoundState } from "./api.ts";
 import type { HistoryQuery } from "./downsample.ts";
-import { HistoryError, isDamage } from "./history_error.ts";
+import { HistoryError, isDamage, isLocked } from "./history_error.ts";
 import { HistoryReader } from "./history_reader.ts";
 import { HistoryWriter } from "./history.ts";
 import { RecentRounds } from "./recent_rounds.ts";
@@ -98,9 +98,11 @@ export class Archive {
     this.#recent.add(record);
     if (this.#options.path === undefined) return;
     const before = this.#problem;
+    let writing = record;
     try {
       await this.#reopen();
       for (const one of this.#recent.unwritten()) {
+        writing = one;
         const cutoffs = cutoffsAfter(one.round, this.#options.retention);
         this.#opened?.writer.append(one, cutoffs);
         this.#recent.wrote(one);
@@ -108,6 +110,10 @@ export class Archive {
       this.#problem = null;
       if (before !== null) this.#tell({ writing: true, problem: null });
     } catch (error) {
+      // What no disk will ever take must not keep out what comes after it.
+      const isPassing = isDiskTrouble(error) || isDamage(error) ||
+        isLocked(error) || error instanceof HistoryError;
+      if (!isPassing) this.#recent.wrote(writing);
       this.#fail(error);
     }
   }

@@ -14,16 +14,23 @@ import type { ListedServer } from "../ecosystem/list.ts";
 export function withUniqueNames(
   servers: readonly ListedServer[],
 ): ListedServer[] {
-  const taken = new Set(servers.map(({ name }) => name));
+  const names = servers.map(({ name }) => keepable(name));
+  const taken = new Set(names);
   const seen = new Set<string>();
-  return servers.map((server) => {
-    let { name } = server;
+  return servers.map((server, i) => {
+    const own = names[i] as string;
+    let name = own;
     for (let n = 2; seen.has(name); n++) {
-      const next = `${server.name} (${n})`;
+      const next = `${own} (${n})`;
       if (!taken.has(next)) name = next;
     }
     taken.add(name);
     seen.add(name);
     return { ...server, name };
   });
+}
+
+/** SQLite's texts end at the first NUL for those who read them, and are UTF-8. */
+function keepable(name: string): string {
+  return name.toWellFormed().replaceAll("\0", "\ufffd");
 }

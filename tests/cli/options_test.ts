@@ -28,6 +28,9 @@ const TAKES: Readonly<Record<string, readonly string[]>> = {
   "--grease-probability": ["0", "1e-9"],
   "--stats-interval": ["0", "1.5"],
   "--days": ["1.5"],
+  "--interval": ["1.5"],
+  "--keep-days": ["1.5"],
+  "--keep-packets-days": ["1.5"],
   "--warn": ["0", "1.5"],
   "--crit": ["0", "1.5"],
   "--limit": ["0", "1.5"],
@@ -39,7 +42,7 @@ const TAKES: Readonly<Record<string, readonly string[]>> = {
 
 /** These are names, and what they name is looked for later. */
 const NAMES =
-  /^--(name|list|ecosystem-path|report-location|out|host|private-key|key-file|delegation)$/;
+  /^--(name|list|ecosystem-path|report-location|out|host|private-key|key-file|delegation|db|reports-dir|allow-host)$/;
 
 function leaves(command: Command, path: string[] = []): [string[], Command][] {
   return command.commands.length === 0

@@ -20,3 +20,16 @@ Deno.test("withUniqueNames() numbers those that share a name", {
     servers.map(({ publicKey }) => publicKey),
   );
 });
+
+Deno.test("withUniqueNames() gives names that a database gives back", {
+  permissions: "none",
+}, () => {
+  const servers = ["a\0b", "a\ufffdb", "\ud800"].map((name, n) =>
+    listed(n, { name })
+  );
+  assert.deepEqual(withUniqueNames(servers).map(({ name }) => name), [
+    "a\ufffdb",
+    "a\ufffdb (2)",
+    "\ufffd",
+  ]);
+});
