@@ -18,7 +18,7 @@ async function bundle(name: string): Promise<string> {
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["bundle", "--quiet", "--no-lock", "--config", "deno.web.json"],
+        ...["bundle", "--quiet", "--no-lock", "--config", "web/deno.json"],
         ...["--platform", "browser", "--minify", "-o", output, `web/${name}`],
       ],
       cwd: ROOT,

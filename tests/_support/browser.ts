@@ -14,7 +14,7 @@ const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 const PATIENCE_MS = 8_000;
 
 /** As much of Playwright's page as is used here. */
-export interface Page {
+export interface Page extends AsyncDisposable {
   goto(url: string): Promise<unknown>;
   reload(): Promise<unknown>;
   close(): Promise<void>;
@@ -67,7 +67,9 @@ interface Playwright {
       readonly args: readonly string[];
       readonly timeout: number;
     }): Promise<{
-      newPage(options: PageOptions): Promise<Page>;
+      newPage(
+        options: PageOptions,
+      ): Promise<Omit<Page, typeof Symbol.asyncDispose>>;
       close(): Promise<void>;
     }>;
   };
@@ -136,7 +138,10 @@ export async function startBrowser(): Promise<Browser> {
   return {
     complaints,
     open: async (options = {}) => {
-      const page = await browser.newPage(options);
+      const bare = await browser.newPage(options);
+      const page = Object.assign(bare, {
+        [Symbol.asyncDispose]: () => bare.close(),
+      });
       page.setDefaultTimeout(PATIENCE_MS);
       page.on("pageerror", ({ message }) => void complaints.push(message));
       page.on("console", (said) => {
