@@ -5,6 +5,7 @@
  */
 
 import type { Measurement } from "../ecosystem/measure.ts";
+import type { Violation } from "../verify/chain.ts";
 import { judgeEvidence } from "../verify/judge.ts";
 import { type Evidence, malfeasanceReport } from "../verify/report.ts";
 import type { ReportState } from "./api.ts";
@@ -30,26 +31,31 @@ export interface Contradiction {
 export async function findContradiction(
   { chain, violations, outcomes }: Measurement,
 ): Promise<Contradiction | undefined> {
-  const pairs = new Map<string, typeof violations[number]>();
-  const nearest = new Map<string, typeof violations[number]>();
-  const keyOf = (link: number) => chain[link]?.exchange.publicKey.join(".");
-  for (const violation of violations) {
-    const { earlier, later, gapMicros } = violation;
-    const pair = `${keyOf(earlier)} ${keyOf(later)}`;
-    const largest = pairs.get(pair);
-    if (!largest || gapMicros > largest.gapMicros) pairs.set(pair, violation);
-    const best = nearest.get(pair);
-    if (!best || later - earlier < best.later - best.earlier) {
-      nearest.set(pair, violation);
-    }
-  }
-  if (pairs.size === 0) return undefined;
+  const pairOf = ({ earlier, later }: Violation) =>
+    [earlier, later].map((link) => chain[link]?.exchange.publicKey.join("."))
+      .join(" ");
+  const nearest = pickEach(
+    violations,
+    pairOf,
+    (a, b) => a.later - a.earlier < b.later - b.earlier,
+  );
+  if (nearest.size === 0) return undefined;
   const needed = [...nearest.values()];
   const first = Math.min(...needed.map(({ earlier }) => earlier));
   const last = Math.max(...needed.map(({ later }) => later));
   const evidence = evidenceOf(chain.slice(first, last + 1));
   const verdict = await judgeEvidence(evidence);
   if (!verdict.ok || verdict.violations.length === 0) return undefined;
+  const proven = verdict.violations.map(({ earlier, later, gapMicros }) => ({
+    earlier: earlier + first,
+    later: later + first,
+    gapMicros,
+  }));
+  const pairs = pickEach(
+    proven,
+    pairOf,
+    (a, b) => a.gapMicros > b.gapMicros,
+  );
   const nameOf = (link: number) =>
     outcomes[chain[link]?.server ?? -1]?.server.name ?? "";
   return {
@@ -63,6 +69,21 @@ export async function findContradiction(
     marks: [...pairs.keys()],
     text: malfeasanceReport(evidence),
   };
+}
+
+/** Of each kind the one that is better than the others. */
+function pickEach<T>(
+  items: readonly T[],
+  kindOf: (item: T) => string,
+  isBetter: (a: T, b: T) => boolean,
+): Map<string, T> {
+  const picked = new Map<string, T>();
+  for (const item of items) {
+    const kind = kindOf(item);
+    const known = picked.get(kind);
+    if (known === undefined || isBetter(item, known)) picked.set(kind, item);
+  }
+  return picked;
 }
 
 /** What a report is made of. Its first reply follows none that is in it. */

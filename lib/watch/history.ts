@@ -136,9 +136,12 @@ export class HistoryWriter {
 
   /** Exchanges that are evidence stay for ever. */
   #prune({ rounds, packets }: Cutoffs): void {
-    const old = "SELECT id FROM round WHERE started_ms < ? OR id < ?";
+    const old = "SELECT id FROM round WHERE (started_ms < ? OR id < ?)";
+    // All rounds but the last days' have no packets any more, and need no look.
+    const first = "SELECT min(round) FROM exchange WHERE report IS NULL";
     this.#prepare(
-      `DELETE FROM exchange WHERE report IS NULL AND round IN (${old})`,
+      `DELETE FROM exchange
+       WHERE report IS NULL AND round IN (${old} AND id >= (${first}))`,
     ).run(packets.beforeMs, packets.beforeId);
     this.#prepare(`DELETE FROM sample WHERE round IN (${old})`)
       .run(rounds.beforeMs, rounds.beforeId);

@@ -70,6 +70,7 @@ export const MIGRATIONS: readonly string[] = [
     report INTEGER REFERENCES report (id)
   );
   CREATE INDEX exchange_round ON exchange (round);
+  CREATE INDEX exchange_plain ON exchange (round) WHERE report IS NULL;
   CREATE INDEX exchange_report ON exchange (report) WHERE report IS NOT NULL;
   CREATE TABLE report (
     id INTEGER PRIMARY KEY,

@@ -26,6 +26,7 @@ import {
   submitReport,
   survey,
 } from "../../ecosystem.ts";
+import { relay } from "../../relay.ts";
 import { runLoad } from "../../lib/load/run.ts";
 import {
   sendRequest,
@@ -75,6 +76,10 @@ const nobody = () => assert.fail("nobody is asked");
 const offline = { lookup: nobody, open: nobody };
 const { publicKey } = LONG_TERM;
 const SERVERS = [0, 1, 2].map((n) => listed(n));
+
+function relaying(name: string): Call {
+  return (value) => relay({ servers: SERVERS, [name]: value });
+}
 
 function asking(name: string): Call[] {
   return [sendRequest, veryDangerouslySendRequestAndDoNotVerify].map((send) =>
@@ -357,6 +362,15 @@ const WALKS: readonly Walk[] = [
     calls: [delegating("notAfterMicros")],
   },
   // The load.
+  {
+    option: "RelayOptions.timeout",
+    takes: [1.5],
+    calls: [relaying("timeout")],
+  },
+  ...["perMinute", "perMinuteInAll", "maxPending"].map((name) => ({
+    option: `RelayOptions.${name}`,
+    calls: [relaying(name)],
+  })),
   { option: "LoadOptions.port", calls: [loading("port")] },
   { option: "LoadOptions.sockets", calls: [loading("sockets")] },
   {
@@ -588,6 +602,7 @@ Deno.test("no public option that is a number is forgotten", async () => {
     "server",
     "verify",
     "wire",
+    "relay",
     "chaos",
   ];
   const { stdout } = await new Deno.Command(Deno.execPath(), {
