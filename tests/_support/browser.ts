@@ -7,11 +7,12 @@
 
 /** Not in deno.json: what is named there ends up in the standalone binary. */
 const PLAYWRIGHT = "npm:playwright-core@1.65.1";
+const AXE = "npm:axe-core@4.14.1";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
 /** Whatever hangs in the browser fails after so many milliseconds. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 20_000;
 
 /** As much of Playwright's page as is used here. */
 export interface Page extends AsyncDisposable {
@@ -75,6 +76,10 @@ interface Playwright {
   };
 }
 
+interface Axe {
+  readonly default: { readonly source: string };
+}
+
 /** Where Chromium is, if it is anywhere. */
 function chromiumPath(): string | undefined {
   return CHROMIUM.find((path) => {
@@ -86,18 +91,20 @@ function chromiumPath(): string | undefined {
   });
 }
 
-async function loadPlaywright(): Promise<Playwright | undefined> {
+/** Gets a package; nothing where there is no registry to get it from. */
+async function load<T>(specifier: string): Promise<T | undefined> {
   try {
-    // Or it looks for WSL where Deno lets only those look who may do everything.
-    Deno.env.set("__IS_WSL_TEST__", "1");
-    return await import(PLAYWRIGHT) as Playwright;
+    return await import(specifier) as T;
   } catch {
     return undefined;
   }
 }
 
 const path = chromiumPath();
-const playwright = path === undefined ? undefined : await loadPlaywright();
+// Or Playwright looks for WSL where Deno lets only those look who may do everything.
+Deno.env.set("__IS_WSL_TEST__", "1");
+const playwright = path && await load<Playwright>(PLAYWRIGHT);
+const axe = path && await load<Axe>(AXE);
 
 /** Options of a test that needs a browser; where there is none they skip it and say so. */
 export function inBrowser(name: string): {
@@ -108,8 +115,8 @@ export function inBrowser(name: string): {
 } {
   const missing = path === undefined
     ? "no Chromium here"
-    : playwright === undefined
-    ? "playwright-core could not be had from npm"
+    : !playwright || !axe
+    ? "playwright-core or axe-core could not be had from npm"
     : undefined;
   return {
     name: missing === undefined ? name : `${name} (skipped: ${missing})`,
@@ -122,7 +129,7 @@ export function inBrowser(name: string): {
 
 /** Starts Chromium. It can reach nothing but loopback. */
 export async function startBrowser(): Promise<Browser> {
-  if (path === undefined || playwright === undefined) {
+  if (!path || !playwright) {
     throw new Error("Cannot start a browser: there is none");
   }
   const browser = await playwright.chromium.launch({
@@ -154,4 +161,18 @@ export async function startBrowser(): Promise<Browser> {
     },
     [Symbol.asyncDispose]: () => browser.close(),
   };
+}
+
+/**
+ * What of a page somebody cannot see, hear, or reach by keyboard, as far as a program can
+ * tell: by the rules of WCAG 2.1, levels A and AA.
+ */
+export async function barriersIn(page: Page): Promise<string[]> {
+  const source = axe ? axe.default.source : "";
+  await page.evaluate(`void (() => { ${source} })()`);
+  return await page.evaluate(`axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+  }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200))
+  )`);
 }
