@@ -5,9 +5,14 @@
  * @module
  */
 
-/** Not in deno.json: what is named there ends up in the standalone binary. */
-const PLAYWRIGHT = "npm:playwright-core@1.65.1";
-const AXE = "npm:axe-core@4.14.1";
+import { createRequire } from "node:module";
+
+/**
+ * Packages that only these tests need. What deno.json or deno.lock names ends up in the
+ * standalone binary, and these are large: so they are fetched and loaded past both.
+ */
+const PLAYWRIGHT = "playwright-core@1.65.1";
+const AXE = "axe-core@4.14.1";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
@@ -76,10 +81,6 @@ interface Playwright {
   };
 }
 
-interface Axe {
-  readonly default: { readonly source: string };
-}
-
 /** Where Chromium is, if it is anywhere. */
 function chromiumPath(): string | undefined {
   return CHROMIUM.find((path) => {
@@ -91,20 +92,39 @@ function chromiumPath(): string | undefined {
   });
 }
 
-/** Gets a package; nothing where there is no registry to get it from. */
-async function load<T>(specifier: string): Promise<T | undefined> {
-  try {
-    return await import(specifier) as T;
-  } catch {
-    return undefined;
+async function deno(...args: string[]): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** Gets packages; nothing for one that cannot be had. */
+async function load(...packages: readonly string[]): Promise<unknown[]> {
+  const names = packages.map((one) => `npm:${one}`);
+  await deno("cache", "--no-lock", "--no-config", "--quiet", ...names);
+  const { npmCache } = JSON.parse(await deno("info", "--json"));
+  const require = createRequire(import.meta.url);
+  const found: unknown[] = packages.map(() => undefined);
+  for await (const { name: registry } of Deno.readDir(npmCache)) {
+    for (const [i, one] of packages.entries()) {
+      try {
+        found[i] ??= require(
+          `${npmCache}/${registry}/${one.replace("@", "/")}`,
+        );
+      } catch {
+        // It is in another registry's folder, or was not fetched.
+      }
+    }
   }
+  return found;
 }
 
 const path = chromiumPath();
 // Or Playwright looks for WSL where Deno lets only those look who may do everything.
 Deno.env.set("__IS_WSL_TEST__", "1");
-const playwright = path && await load<Playwright>(PLAYWRIGHT);
-const axe = path && await load<Axe>(AXE);
+const [playwright, axe] = (path ? await load(PLAYWRIGHT, AXE) : []) as [
+  Playwright | undefined,
+  { readonly source: string } | undefined,
+];
 
 /** Options of a test that needs a browser; where there is none they skip it and say so. */
 export function inBrowser(name: string): {
@@ -168,7 +188,7 @@ export async function startBrowser(): Promise<Browser> {
  * tell: by the rules of WCAG 2.1, levels A and AA.
  */
 export async function barriersIn(page: Page): Promise<string[]> {
-  const source = axe ? axe.default.source : "";
+  const source = axe?.source ?? "";
   await page.evaluate(`void (() => { ${source} })()`);
   return await page.evaluate(`axe.run(document, {
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
