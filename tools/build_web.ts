@@ -1,7 +1,8 @@
 /**
  * Builds the page of `roughly watch` and `report.html` from `web/`, and writes both into a
  * module, so that the standalone binary has them. With `--check` it writes nothing and fails
- * if what is there is not what the sources give.
+ * if what is there is not what the sources give; with `--report FILE` it writes `report.html`
+ * there and nothing else.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { base64 } from "@scure/base";
 
 const ROOT = new URL("../", import.meta.url);
 const EMBEDDED = new URL("lib/watch/page_assets.ts", ROOT);
+const REPORT = "/report.html";
 
 /** The bundled and minified program that begins in a file of `web/`. */
 async function bundle(name: string): Promise<string> {
@@ -18,7 +20,7 @@ async function bundle(name: string): Promise<string> {
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["bundle", "--quiet", "--no-lock", "--config", "deno.web.json"],
+        ...["bundle", "--quiet", "--no-lock", "--config", "web/deno.json"],
         ...["--platform", "browser", "--minify", "-o", output, `web/${name}`],
       ],
       cwd: ROOT,
@@ -66,20 +68,29 @@ async function reportPage(style: string): Promise<string> {
     .replaceAll(/\{\{(\w+)\}\}/g, (_, name) => parts[name] ?? "");
 }
 
-async function build(): Promise<string> {
-  const own = squeeze(await read("style.css"));
-  const assets = {
+/** A file that is served: its media type, and the whole of it. */
+interface Asset {
+  readonly type: string;
+  readonly body: string;
+}
+
+async function build(): Promise<Record<string, Asset>> {
+  const style = squeeze(await read("style.css"));
+  return {
     "/app.js": {
       type: "text/javascript; charset=utf-8",
       body: await bundle("app.ts"),
     },
-    "/style.css": { type: "text/css; charset=utf-8", body: `${own}\n` },
+    "/style.css": { type: "text/css; charset=utf-8", body: `${style}\n` },
     "/icon.svg": { type: "image/svg+xml", body: await read("icon.svg") },
-    "/report.html": {
+    [REPORT]: {
       type: "text/html; charset=utf-8",
-      body: await reportPage(own),
+      body: await reportPage(style),
     },
   };
+}
+
+function embed(assets: Readonly<Record<string, Asset>>): string {
   const entries = Object.entries(assets).map(([path, { type, body }]) =>
     [
       `  ${JSON.stringify(path)}: {`,
@@ -109,13 +120,16 @@ async function build(): Promise<string> {
   ].join("\n");
 }
 
-const built = await build();
-if (Deno.args.includes("--check")) {
+const [option, file] = Deno.args;
+const assets = await build();
+if (option === "--report" && file !== undefined) {
+  await Deno.writeTextFile(file, assets[REPORT]?.body ?? "");
+} else if (option === "--check") {
   const there = await Deno.readTextFile(EMBEDDED).catch(() => "");
-  if (there !== built) {
+  if (there !== embed(assets)) {
     console.error("The page is not what its sources give: deno task web");
     Deno.exit(1);
   }
 } else {
-  await Deno.writeTextFile(EMBEDDED, built);
+  await Deno.writeTextFile(EMBEDDED, embed(assets));
 }

@@ -27,6 +27,10 @@ class App {
   /** Counts states, so that a slow check of an old one is thrown away. */
   #turn = 0;
   #lost = false;
+  /** When the state came, by the clock that nobody sets. */
+  #stateAt = 0;
+  /** The sentence without its time. */
+  #news = "";
   readonly #badge = new CheckBadge();
   readonly #now = new NowView();
   readonly #history = new HistoryView();
@@ -49,7 +53,10 @@ class App {
     globalThis.addEventListener("resize", () => this.#draw());
     this.#route();
     this.#listen();
-    setInterval(() => this.#drawCourse(), 1000);
+    setInterval(() => {
+      this.#drawSummary();
+      this.#drawCourse();
+    }, 1000);
   }
 
   /** Hears of rounds. The stream begins with the state as it is. */
@@ -73,6 +80,7 @@ class App {
     const turn = ++this.#turn;
     const isNew = state.round?.id !== this.#state?.round?.id;
     this.#state = state;
+    this.#stateAt = performance.now();
     if (isNew) this.#check = undefined;
     this.#draw();
     const { round } = state;
@@ -92,7 +100,7 @@ class App {
   #draw(): void {
     const state = this.#state;
     if (state === undefined) return;
-    find("summary").textContent = state.summary;
+    this.#drawSummary();
     const troubles = [state.list.problem, state.history.problem];
     find("trouble").replaceChildren(
       ...troubles.flatMap((one) =>
@@ -112,6 +120,19 @@ class App {
     if (view === "now") this.#now.update(state, this.#check);
     if (view === "history") this.#history.update(state, this.#check);
     if (view === "evidence") this.#evidence.update(state);
+  }
+
+  /** The sentence, its time going on since it came; who listens hears only what is new. */
+  #drawSummary(): void {
+    if (this.#state === undefined) return;
+    const passedMs = performance.now() - this.#stateAt;
+    const text = goOn(this.#state.summary, passedMs);
+    const summary = find("summary");
+    if (summary.textContent !== text) summary.textContent = text;
+    const news = this.#state.summary.replace(TIME, "");
+    if (news === this.#news) return;
+    this.#news = news;
+    find("news").textContent = this.#state.summary;
   }
 
   #drawCourse(): void {
@@ -148,9 +169,20 @@ class App {
     this.#now.element.hidden = view !== "now";
     this.#history.element.hidden = view !== "history";
     this.#evidence.element.hidden = view !== "evidence";
-    if (server !== undefined) this.#history.choose(server);
+    this.#history.choose(server ?? "");
     this.#draw();
   }
+}
+
+/** The time in a sentence. */
+const TIME = /\b(\d\d):(\d\d):(\d\d) UTC\b/;
+
+/** Lets the time in a sentence go on. */
+function goOn(sentence: string, passedMs: number): string {
+  return sentence.replace(TIME, (_, hours, minutes, seconds) => {
+    const ms = Date.UTC(1970, 0, 1, hours, minutes, seconds) + passedMs;
+    return `${new Date(ms).toISOString().slice(11, 19)} UTC`;
+  });
 }
 
 function viewOf(hash: string): { view: ViewName; server: string | undefined } {

@@ -7,16 +7,14 @@
 
 import { base64 } from "@scure/base";
 import type { ServerState } from "../lib/watch/api.ts";
-import { explain, verifyResponse } from "../verify.ts";
+import { askThroughRelay } from "../lib/relay/ask_through_relay.ts";
 import {
-  buildRequest,
   DEFAULT_OFFER,
   formatVersion,
   GOOGLE_VERSION,
   nonceSizeOf,
 } from "../wire.ts";
 import { button, el } from "./dom.ts";
-import { relayPacket } from "./fetch.ts";
 import { formatMoment, formatOffset, formatSpan } from "./format.ts";
 
 /** So long until it counts as no answer. */
@@ -58,25 +56,27 @@ export class AskPanel {
   }
 
   async #ask(): Promise<HTMLElement[]> {
-    const publicKey = base64.decode(this.#server.publicKey);
-    const versions = offerOf(this.#server);
-    const nonce = crypto.getRandomValues(new Uint8Array(nonceSizeOf(versions)));
-    const request = buildRequest({ versions, nonce, publicKey });
-    const before = performance.now();
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await relayPacket(
-      this.#server.publicKey,
-      request as Uint8Array<ArrayBuffer>,
-      signal,
-    );
-    const rtt = (performance.now() - before) * 1000;
+    const { address, publicKey, version } = this.#server;
+    const end = address.lastIndexOf(":");
+    const ask = askThroughRelay(new URL("relay", document.baseURI));
+    const nonce = crypto.getRandomValues(new Uint8Array(nonceSizeFor(version)));
+    const { verdict, rttMicros } = await ask({
+      address: {
+        transport: "udp",
+        host: address.slice(0, end),
+        port: Number(address.slice(end + 1)),
+      },
+      transport: "auto",
+      publicKey: base64.decode(publicKey),
+      versions: version === formatVersion(GOOGLE_VERSION)
+        ? [GOOGLE_VERSION]
+        : undefined,
+      nonce,
+      timeout: TIMEOUT_MS,
+      signal: undefined,
+    });
     const here = Date.now() * 1000;
-    const verdict = await verifyResponse({ request, response, publicKey });
-    if (!verdict.ok) {
-      throw new Error(
-        `The answer is not verified: ${explain(verdict.rejection)}`,
-      );
-    }
+    const rtt = Number(rttMicros);
     const midpoint = Number(verdict.midpointMicros);
     const radius = Number(verdict.radiusMicros);
     const earliest = midpoint - radius - here;
@@ -105,11 +105,15 @@ export class AskPanel {
   }
 }
 
-/** What it spoke last is offered first; an offer of its own if that fits no other. */
-function offerOf({ version }: ServerState): readonly number[] {
-  if (version === formatVersion(GOOGLE_VERSION)) return [GOOGLE_VERSION];
+/** Versions differ in how long a nonce has to be; what was spoken last will be again. */
+function nonceSizeFor(version: string | null): number {
   const spoken = version === null ? NaN : Number(version);
-  return Number.isNaN(spoken) || DEFAULT_OFFER.includes(spoken)
-    ? DEFAULT_OFFER
-    : [spoken];
+  if (version === formatVersion(GOOGLE_VERSION)) {
+    return nonceSizeOf([GOOGLE_VERSION]);
+  }
+  return nonceSizeOf(
+    Number.isNaN(spoken) || DEFAULT_OFFER.includes(spoken)
+      ? DEFAULT_OFFER
+      : [spoken],
+  );
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { base64 } from "@scure/base";
 import type { ProvenEntry, Violation } from "../verify.ts";
 import { el, isolated, svg } from "./dom.ts";
 import { formatMoment, formatSpan, formatTick } from "./format.ts";
@@ -28,7 +29,7 @@ export interface NamedEntry extends ProvenEntry {
 export function widestOf(
   violations: readonly Violation[],
 ): Violation | undefined {
-  return violations.toSorted((a, b) => a.gapMicros < b.gapMicros ? 1 : -1)[0];
+  return violations.toSorted((a, b) => Number(b.gapMicros - a.gapMicros))[0];
 }
 
 /** Draws a chain, and beside it the same as a table. */
@@ -204,8 +205,10 @@ function tableOf(
     against.set(earlier, [...against.get(earlier) ?? [], later]);
     against.set(later, [...against.get(later) ?? [], earlier]);
   }
-  const heads = ["Asked", "Server", "Said", "Give or take", "Contradicts"];
-  const row = ({ name, verdict }: NamedEntry, i: number) =>
+  const heads = [
+    ...["Asked", "Server", "Said", "Give or take", "Contradicts", "Key"],
+  ];
+  const row = ({ name, verdict, exchange }: NamedEntry, i: number) =>
     el(
       "tr",
       { class: pair.includes(i) ? "guilty" : "" },
@@ -214,6 +217,7 @@ function tableOf(
       el("td", {}, formatMoment(Number(verdict.midpointMicros))),
       el("td", {}, formatSpan(Number(verdict.radiusMicros))),
       el("td", {}, numbers(against.get(i) ?? [])),
+      el("td", {}, el("code", {}, base64.encode(exchange.publicKey))),
     );
   return el(
     "details",

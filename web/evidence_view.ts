@@ -81,6 +81,7 @@ export class EvidenceView {
 
   #article(report: ReportState, isOpen: boolean): HTMLElement {
     const { id, atMs, round, pairs } = report;
+    const title = el("b", {}, ...titleOf(report));
     const content = el("div", { class: "judged" }, el("p", {}, "Checking …"));
     const article = el(
       "details",
@@ -88,7 +89,7 @@ export class EvidenceView {
       el(
         "summary",
         {},
-        el("b", {}, ...titleOf(report)),
+        title,
         el(
           "span",
           { class: "quiet" },
@@ -117,7 +118,10 @@ export class EvidenceView {
       if (!article.open || isJudged) return;
       isJudged = true;
       const text = await fetchReport(id).catch((error: unknown) => `${error}`);
-      const { outcome, content: made } = await judge(text, this.#names);
+      const judged = await judge(text, this.#names);
+      const { outcome, content: made } = judged;
+      // What was verified counts, not what was said of it.
+      if (judged.title) title.replaceChildren(...judged.title);
       const doubt = outcome === "contradiction" ? [] : [
         el(
           "p",

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { base64, base64url } from "@scure/base";
 import type {
   ApiError,
   ExchangeState,
@@ -71,27 +70,6 @@ export function reportPath(id: number): string {
 /** The text of a report. */
 export async function fetchReport(id: number): Promise<string> {
   return await (await get(reportPath(id), "application/json")).text();
-}
-
-/**
- * Sends a packet to a server by way of the watcher.
- *
- * @param publicKey As in the state; it names the server without doubt.
- */
-export async function relayPacket(
-  publicKey: string,
-  packet: Uint8Array<ArrayBuffer>,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const name = base64url.encode(base64.decode(publicKey)).replace(/=+$/, "");
-  const response = await fetch(`relay/${name}`, {
-    method: "POST",
-    headers: { "content-type": "application/octet-stream" },
-    body: packet,
-    signal,
-  });
-  if (!response.ok) throw new Error(await whyNot(response));
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** Does something with each, a few at a time, and gives the results in order. */

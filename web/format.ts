@@ -18,7 +18,11 @@ export function toNumber(micros: string): number {
 
 /** How long, in one or two units: `12 µs`, `3.4 ms`, `1.20 s`, `59 min 58 s`, `2 d 3 h`. */
 export function formatSpan(micros: number): string {
-  const size = Math.abs(micros);
+  let size = Math.abs(micros);
+  // Rounded before a unit is chosen, so that nothing is ever 60 min.
+  if (size >= MINUTE - SECOND / 20) size = Math.round(size / SECOND) * SECOND;
+  if (size >= DAY) size = Math.round(size / HOUR) * HOUR;
+  else if (size >= HOUR) size = Math.round(size / MINUTE) * MINUTE;
   if (size < 1000) return `${Math.round(size)} µs`;
   if (size < 100_000) return `${(size / 1000).toFixed(1)} ms`;
   if (size < SECOND) return `${Math.round(size / 1000)} ms`;
@@ -37,10 +41,8 @@ function two(
   small: number,
   smallName: string,
 ): string {
-  // Rounded once, so that nothing is ever 1 h 60 min.
-  const rounded = Math.round(size / small) * small;
-  const rest = Math.round((rounded % big) / small);
-  const whole = `${Math.floor(rounded / big)} ${bigName}`;
+  const rest = Math.round((size % big) / small);
+  const whole = `${Math.floor(size / big)} ${bigName}`;
   return rest === 0 ? whole : `${whole} ${rest} ${smallName}`;
 }
 

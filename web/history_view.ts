@@ -36,7 +36,7 @@ const SPANS = [
 /** Nothing shorter is shown. */
 const LEAST_MS = 5 * 60_000;
 
-/** Buckets of one server's history, and of a strip among many. */
+/** Most buckets of one server's history, and of a strip among many. */
 const POINTS = 400;
 const STRIP_POINTS = 96;
 
@@ -159,12 +159,17 @@ export class HistoryView {
   async #load(): Promise<void> {
     const turn = ++this.#turn;
     const servers = this.#state?.round?.servers ?? [];
+    // A bucket narrower than a round would be empty now and then, and look like a gap.
+    const rounds = this.#spanMs / 1000 / (this.#state?.intervalSeconds ?? 1);
+    const points = (most: number) =>
+      Math.max(1, Math.min(most, Math.floor(rounds / 1.3)));
     const toMs = this.#endMs ?? Date.now();
     const fromMs = toMs - this.#spanMs;
     this.#range.textContent = `${formatClock(fromMs)} to ${formatClock(toMs)}`;
     const server = servers.find(({ name }) => name === this.#server);
     if (this.#server !== undefined) {
-      await this.#loadOne(this.#server, server, fromMs, toMs, turn);
+      const loading = fetchHistory(this.#server, fromMs, toMs, points(POINTS));
+      await this.#loadOne(this.#server, server, loading, turn);
       return;
     }
     this.#title.replaceChildren("History");
@@ -175,7 +180,12 @@ export class HistoryView {
     await eachOf(rows, async ({ row, name }) => {
       if (turn !== this.#turn) return;
       await untilSeen(row);
-      const history = await fetchHistory(name, fromMs, toMs, STRIP_POINTS)
+      const history = await fetchHistory(
+        name,
+        fromMs,
+        toMs,
+        points(STRIP_POINTS),
+      )
         .catch(asError);
       if (turn !== this.#turn) return;
       row.append(
@@ -192,13 +202,10 @@ export class HistoryView {
   async #loadOne(
     name: string,
     server: ServerState | undefined,
-    fromMs: number,
-    toMs: number,
+    loading: Promise<History>,
     turn: number,
   ): Promise<void> {
-    const history = await fetchHistory(name, fromMs, toMs, POINTS).catch(
-      asError,
-    );
+    const history = await loading.catch(asError);
     if (turn !== this.#turn) return;
     this.#title.replaceChildren(
       el("a", { href: "#history/" }, "History"),

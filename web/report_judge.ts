@@ -20,6 +20,8 @@ import { el, isolated } from "./dom.ts";
 export interface JudgedReport {
   /** The finding: a contradiction is proven, none is there, or nothing is proven at all. */
   readonly outcome: "contradiction" | "no-contradiction" | "unproven";
+  /** The contradiction in a few words, where there is one. */
+  readonly title?: readonly (Node | string)[] | undefined;
   /** The finding, the picture, and what it means. */
   readonly content: readonly HTMLElement[];
 }
@@ -47,7 +49,7 @@ export async function judge(
     }
     const entries = verdict.entries.map((entry): NamedEntry => {
       const key = base64.encode(entry.exchange.publicKey);
-      return { ...entry, name: names.get(key) ?? `key ${key}` };
+      return { ...entry, name: nameOf(key, names) };
     });
     const { violations } = verdict;
     const picture = chainPicture(entries, violations);
@@ -66,10 +68,10 @@ export async function judge(
       };
     }
     const suspects = findSuspects(verdict)
-      .map((key) => base64.encode(key))
-      .map((key) => names.get(key) ?? `key ${key}`);
+      .map((key) => nameOf(base64.encode(key), names));
     return {
       outcome: "contradiction",
+      title: titleOf(entries, violations),
       content: [
         contradiction(entries, violations),
         ...picture,
@@ -81,6 +83,11 @@ export async function judge(
   }
 }
 
+/** A name, or as much of the key as tells it from others; the table has all of it. */
+function nameOf(key: string, names: ReadonlyMap<string, string>): string {
+  return names.get(key) ?? `key ${key.slice(0, 8)}…`;
+}
+
 function unproven(why: string): JudgedReport {
   return {
     outcome: "unproven",
@@ -90,6 +97,19 @@ function unproven(why: string): JudgedReport {
 
 function finding(kind: string, text: string): HTMLElement {
   return el("p", { class: `finding ${kind}` }, text);
+}
+
+function titleOf(
+  entries: readonly NamedEntry[],
+  violations: readonly Violation[],
+): (Node | string)[] {
+  const { earlier, later, gapMicros } = widestOf(violations) as Violation;
+  return [
+    isolated(entries[earlier]?.name ?? ""),
+    " and ",
+    isolated(entries[later]?.name ?? ""),
+    ` contradict each other by ${formatSpan(Number(gapMicros))}`,
+  ];
 }
 
 function contradiction(

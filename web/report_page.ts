@@ -4,6 +4,7 @@
  * @module
  */
 
+import bundled from "../ecosystem.json" with { type: "json" };
 import { el } from "./dom.ts";
 import { judge } from "./report_judge.ts";
 
@@ -14,6 +15,11 @@ const drop = document.getElementById("drop") as HTMLElement;
 const input = document.getElementById("file") as HTMLInputElement;
 const output = document.getElementById("output") as HTMLElement;
 
+/** What servers are called whose keys are well known; it is the key that counts. */
+const NAMES = new Map(
+  bundled.servers.map(({ publicKey, name }) => [publicKey, name]),
+);
+
 /** Counts files, so that a slow verdict on an earlier one is thrown away. */
 let turn = 0;
 
@@ -22,7 +28,7 @@ async function show(file: File | undefined): Promise<void> {
   const own = ++turn;
   output.replaceChildren(el("p", {}, "Checking …"));
   const text = file.size > MAX_BYTES ? "" : await file.text();
-  const { content } = await judge(text, new Map());
+  const { content } = await judge(text, NAMES);
   if (own !== turn) return;
   output.replaceChildren(
     el("h2", {}, el("bdi", {}, file.name)),

@@ -42,12 +42,13 @@ export function renderPage(state: WatchState): string {
 </header>
 <main id="main" tabindex="-1">
 <div class="verdict">
-<h1 id="summary" role="status">${escape(summary)}</h1>
+<h1 id="summary">${escape(summary)}</h1>
 <p id="course">${round ? courseOf(round) : "The first round is under way."}</p>
 <div id="trouble">${
     troubles.map((one) => `<p class="bad">${escape(one)}</p>`).join("")
   }</div>
 </div>
+<p id="news" class="hidden" role="status"></p>
 <div id="app">${round ? tableOf(round) : ""}</div>
 <noscript><p>With JavaScript, this page also draws the servers on one axis and checks every
 signature in your browser. The data is at <a href="api/v1/state">api/v1/state</a>.</p></noscript>

@@ -11,10 +11,10 @@ const PLAYWRIGHT = "npm:playwright-core@1.65.1";
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
 /** Whatever hangs in the browser fails after so many milliseconds. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 8_000;
 
 /** As much of Playwright's page as is used here. */
-export interface Page {
+export interface Page extends AsyncDisposable {
   goto(url: string): Promise<unknown>;
   reload(): Promise<unknown>;
   close(): Promise<void>;
@@ -32,6 +32,7 @@ export interface Page {
       readonly buffer: unknown;
     },
   ): Promise<void>;
+  click(selector: string): Promise<void>;
   readonly keyboard: { press(key: string): Promise<void> };
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(
@@ -66,7 +67,9 @@ interface Playwright {
       readonly args: readonly string[];
       readonly timeout: number;
     }): Promise<{
-      newPage(options: PageOptions): Promise<Page>;
+      newPage(
+        options: PageOptions,
+      ): Promise<Omit<Page, typeof Symbol.asyncDispose>>;
       close(): Promise<void>;
     }>;
   };
@@ -135,7 +138,10 @@ export async function startBrowser(): Promise<Browser> {
   return {
     complaints,
     open: async (options = {}) => {
-      const page = await browser.newPage(options);
+      const bare = await browser.newPage(options);
+      const page = Object.assign(bare, {
+        [Symbol.asyncDispose]: () => bare.close(),
+      });
       page.setDefaultTimeout(PATIENCE_MS);
       page.on("pageerror", ({ message }) => void complaints.push(message));
       page.on("console", (said) => {

@@ -68,6 +68,7 @@ export interface LiveWatch extends AsyncDisposable {
 export async function startWatch(
   servers: readonly ListedServer[],
   db: string,
+  intervalSeconds = 60,
 ): Promise<LiveWatch> {
   const lookup = () =>
     Promise.resolve([{ hostname: "127.0.0.1", family: 4 as const }]);
@@ -92,7 +93,7 @@ export async function startWatch(
     new Watcher({
       list,
       archive,
-      intervalSeconds: 60,
+      intervalSeconds,
       rounds: 1,
       relay: true,
       measureOptions: { lookup, timeout: 400 },
