@@ -32,6 +32,7 @@ export {
   askThroughRelay,
   type ThroughRelayOptions,
 } from "./lib/relay/ask_through_relay.ts";
+export type { Forward, ForwardOptions } from "./lib/relay/forward.ts";
 export { relay, type RelayOptions } from "./lib/relay/relay.ts";
 export type { Answer, AskServer, Question } from "./lib/ecosystem/pick.ts";
 export type { ListedServer } from "./lib/ecosystem/list.ts";

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * What `roughly watch` takes to answer with a long history: 90 days of rounds of 20 servers
  * every 5 minutes are made up and asked for over HTTP.

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * Kills a process that writes a history, again and again at random moments, and looks at what
  * is left each time: `deno run --allow-all bench/watch_kill.ts [TIMES]`.

@@ -26,6 +26,13 @@ export interface ForwardOptions {
     | undefined;
 }
 
+/** Passes a packet on, as {@linkcode forward} does. */
+export type Forward = (
+  server: ListedServer,
+  request: Uint8Array,
+  options: ForwardOptions,
+) => Promise<Uint8Array | undefined>;
+
 /**
  * Sends a packet, once, over UDP; over TCP only where a server has nothing else.
  *

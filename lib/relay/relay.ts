@@ -9,7 +9,7 @@ import type { ListedServer } from "../ecosystem/list.ts";
 import { findCause } from "../net/cause.ts";
 import { formatKey, parseKey } from "../wire/key_text.ts";
 import { checkRelayOptions } from "./check_options.ts";
-import type { forward, ForwardOptions } from "./forward.ts";
+import type { Forward, ForwardOptions } from "./forward.ts";
 import { readPacket } from "./packet_body.ts";
 import { RateLimit } from "./rate_limit.ts";
 
@@ -58,7 +58,7 @@ export interface RelayOptions extends Pick<ForwardOptions, "lookup" | "open"> {
   /** A clock that nobody sets, in milliseconds; for tests. */
   readonly now?: (() => number) | undefined;
   /** Asks a server; for tests, and for runtimes with sockets of their own. */
-  readonly forward?: typeof forward | undefined;
+  readonly forward?: Forward | undefined;
 }
 
 /** Media type of a packet. */

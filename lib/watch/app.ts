@@ -5,7 +5,7 @@
  */
 
 import { type Context, Hono } from "hono";
-import type { ApiError, History, Reports, WatchState } from "./api.ts";
+import type { ApiError, Reports, WatchState } from "./api.ts";
 import type { Archive } from "./archive.ts";
 import type { HistoryQuery } from "./downsample.ts";
 import type { EventStream } from "./event_stream.ts";
@@ -48,6 +48,8 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-opener-policy": "same-origin",
   "permissions-policy": "camera=(), geolocation=(), microphone=()",
 };
+
+const JSON_TYPE = "application/json; charset=utf-8";
 
 /** Longest address that is looked at. */
 const MAX_URL_LENGTH = 4096;
@@ -127,7 +129,7 @@ function addApi(app: Hono, { state, archive }: AppOptions): void {
     const report = archive.report(id);
     return report === undefined ? undefined : new Response(report, {
       headers: {
-        "content-type": "application/json; charset=utf-8",
+        "content-type": JSON_TYPE,
         "content-disposition": `attachment; filename="malfeasance-${id}.json"`,
       },
     });
@@ -147,16 +149,20 @@ function addApi(app: Hono, { state, archive }: AppOptions): void {
 /** Pages of many ask for the same, so what was read is good until something new is there. */
 function addHistory(app: Hono, { archive, now }: AppOptions): void {
   const turns = new Turns(MAX_WAITING);
-  const cache = new Map<string, History>();
+  const cache = new Map<string, string>();
   let cachedRound: number | undefined;
-  const read = (query: HistoryQuery): History | undefined => {
+  const read = (query: HistoryQuery): string | undefined => {
     const { id } = archive.round() ?? {};
     if (id !== cachedRound || cache.size >= MAX_CACHED) cache.clear();
     cachedRound = id;
     const key = JSON.stringify(query);
-    const history = cache.get(key) ?? archive.history(query);
-    if (history !== undefined) cache.set(key, history);
-    return history;
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const history = archive.history(query);
+    if (history === undefined) return undefined;
+    const text = JSON.stringify(history);
+    cache.set(key, text);
+    return text;
   };
   app.get("/api/v1/servers/:name/history", async (c) => {
     const stretch = readStretch(new URL(c.req.url).searchParams, now());
@@ -172,7 +178,7 @@ function addHistory(app: Hono, { archive, now }: AppOptions): void {
     }
     return turn.value === undefined
       ? failure(404, "not-found", "There is no history of such a server.")
-      : c.json(turn.value);
+      : c.body(turn.value, 200, { "content-type": JSON_TYPE });
   });
 }
 

@@ -69,8 +69,8 @@ export const DOWNSAMPLE: string = `
     .join(", ")
 },
     ${aggregates("offset", "offset_micros")},
-    ${aggregates("radius", "CAST(radius_micros AS REAL)")},
-    ${aggregates("rtt", "CAST(rtt_micros AS REAL)")}
+    ${aggregates("radius", "radius_micros")},
+    ${aggregates("rtt", "rtt_micros")}
   FROM sample
   WHERE server IN (SELECT id FROM server WHERE name = ?)
     AND at_ms >= ? AND at_ms < ?

@@ -54,6 +54,7 @@ export class Watcher {
   readonly #options: WatcherOptions;
   readonly #listeners = new Set<(state: WatchState) => void>();
   #rounds = 0;
+  #startedAt: number | undefined;
   #endedAt: number | undefined;
   #nextRoundAtMs: number | null = null;
   /** Aborted when the list is to be read again. */
@@ -79,6 +80,12 @@ export class Watcher {
     return this.#endedAt === undefined
       ? undefined
       : Math.max(0, clock.now() - this.#endedAt);
+  }
+
+  /** Milliseconds since a round ended, or since it began to watch if none has. */
+  get idleMs(): number {
+    const { clock } = this.#options;
+    return clock.now() - (this.#endedAt ?? this.#startedAt ?? clock.now());
   }
 
   /** Seconds between rounds. */
@@ -125,6 +132,7 @@ export class Watcher {
   ): Promise<{ measurement: Measurement; record: RoundRecord } | undefined> {
     const { clock, rounds = Infinity, list } = this.#options;
     let last: { measurement: Measurement; record: RoundRecord } | undefined;
+    this.#startedAt = clock.now();
     while (!signal.aborted) {
       const startedAt = clock.now();
       if (list.servers.length === 0) await this.#readList();
@@ -161,9 +169,8 @@ export class Watcher {
       if (signal.aborted) return undefined;
       this.#tell({ event: "error", message: String(error) });
       return undefined;
-    } finally {
-      this.#endedAt = clock.now();
     }
+    const endedAt = clock.now();
     const record = await recordRound(measurement, {
       servers,
       startedAtMs,
@@ -173,6 +180,7 @@ export class Watcher {
       ids: archive.ids,
     });
     await archive.keep(record);
+    this.#endedAt = endedAt;
     this.#rounds++;
     const { round } = record;
     this.#tell({

@@ -28,10 +28,13 @@ export async function killAfter(
     stderr: "inherit",
   }).spawn();
   const out = new Lines(child.stdout);
+  // A writer that hangs is killed too, and what is waited for fails.
+  const patience = setTimeout(() => child.kill("SIGKILL"), 60_000);
   await out.find("", rounds);
   if (momentMs > 0) {
     await new Promise((resolve) => setTimeout(resolve, momentMs));
   }
+  clearTimeout(patience);
   child.kill("SIGKILL");
   await Promise.all([child.status, out.finished]);
   return Number(out.all.at(-1));

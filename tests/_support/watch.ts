@@ -67,11 +67,8 @@ export async function measured(one: Farm): Promise<Measurement> {
   return await queryServers(servers, { ask, now: world.now });
 }
 
-/** The local clock of a farm, which is right unless it is said to be off. */
-export function localClock(
-  { world }: Farm,
-  offMicros = 0n,
-): (at: number) => bigint {
+/** The local clock of a farm's world, which is right unless it is said to be off. */
+export function localClock(offMicros = 0n): (at: number) => bigint {
   return (at) => NOW_MICROS + BigInt(Math.round(at * 1000)) + offMicros;
 }
 
@@ -85,7 +82,7 @@ export async function recorded(
     readonly offMicros?: bigint;
   } = {},
 ): Promise<RoundRecord> {
-  const local = localClock(one, offMicros);
+  const local = localClock(offMicros);
   const startedAtMs = Number(local(one.world.now()) / 1000n);
   const measurement = await measured(one);
   return await recordRound(measurement, {

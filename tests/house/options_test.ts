@@ -516,6 +516,7 @@ const WALKS: readonly Walk[] = [
 const NO_OPTIONS: readonly string[] = [
   "DatagramOptions.maxBatch", // given to a caller's `open`
   "DatagramOptions.port",
+  "ForwardOptions.timeout", // given to a caller's `forward`
 ];
 
 /** The part of a message that shows a value; objects are only named. */

@@ -50,7 +50,7 @@ Deno.test("forward() sends once, and gives what is not valid if there is nothing
   const answer = await forward(
     serverAt({ port: there.port, key }),
     packet(key),
-    { timeout: 150 },
+    { timeout: 1000 },
   );
   assert.deepEqual(answer, wrong);
   assert.equal(heard, 1);

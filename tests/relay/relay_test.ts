@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatKey } from "../../lib/wire/key_text.ts";
-import type { forward } from "../../lib/relay/forward.ts";
+import type { Forward } from "../../lib/relay/forward.ts";
 import { relay, type RelayOptions } from "../../lib/relay/relay.ts";
 import { NetworkError } from "../../lib/wire/errors.ts";
 import { buildRequest } from "../../lib/wire/request.ts";
@@ -18,7 +18,7 @@ function packet(size = 1024): Uint8Array<ArrayBuffer> {
 
 function make(more: Partial<RelayOptions> = {}) {
   const asked: [name: string, bytes: number][] = [];
-  const send: typeof forward = ({ name }, request) => {
+  const send: Forward = ({ name }, request) => {
     asked.push([name, request.length]);
     return Promise.resolve(REPLY);
   };
@@ -164,7 +164,7 @@ Deno.test(
   "silence, a reply that is too long, and no way there are told apart",
   none,
   async () => {
-    const cases: [typeof forward, number, string][] = [
+    const cases: [Forward, number, string][] = [
       [() => Promise.resolve(undefined), 504, "no-answer"],
       [() => Promise.resolve(new Uint8Array(1028)), 504, "no-answer"],
       [

@@ -15,7 +15,7 @@ import {
 } from "../_support/watch.ts";
 
 const retention = { keepDays: 90, keepPacketsDays: 7, intervalSeconds: 300 };
-const HOSTILE = `<img src=x onerror=alert(1)>"'\u202e&`;
+const HOSTILE = `<img src=x onerror=alert(1)>"'\u202e&/../%2e?#+ ;`;
 
 async function serving(more: Partial<AppOptions> = {}) {
   const archive = await Archive.open({ path: ":memory:", retention });
@@ -196,10 +196,10 @@ Deno.test("events begin with the state; too many pages are told to come again", 
 });
 
 Deno.test("/healthz says what is wrong", async () => {
-  let problem: string | undefined;
-  using it = await serving({ problem: () => problem });
+  const problems: string[] = [];
+  using it = await serving({ problem: () => problems[0] });
   assert.equal((await it.ask("/healthz")).status, 200);
-  problem = "no round for 1000 s";
+  problems.push("no round for 1000 s");
   const response = await it.ask("/healthz");
   assert.equal(response.status, 503);
   assert.equal(await response.text(), "no round for 1000 s\n");

@@ -11,7 +11,7 @@ const LIAR = farm({ liars: [3] });
 async function described(change: Partial<ServerOutcome>, place = 0) {
   const { outcomes, quorum } = await measured(LIAR);
   const outcome = { ...outcomes[place] as ServerOutcome, ...change };
-  return describeServer(outcome, quorum, localClock(LIAR));
+  return describeServer(outcome, quorum, localClock());
 }
 
 Deno.test(

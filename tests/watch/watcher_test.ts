@@ -237,3 +237,22 @@ Deno.test("24 hours: no round is lost, and nothing grows that should not", async
   const late = Math.min(...heaps.slice(half));
   assert(late - early < 8 << 20, `${early} to ${late} bytes`);
 });
+
+Deno.test("a round that fails is no news: the sentence still speaks of the one before", async () => {
+  const one = farm();
+  let rounds = 0;
+  using it = await watching(one, {
+    rounds: 2,
+    measure: () => {
+      rounds++;
+      if (rounds === 2) throw new Error("nobody foresaw this");
+      return measured(one);
+    },
+  });
+  const ages: (number | undefined)[] = [];
+  it.clock.onSleep = () => void ages.push(it.watcher.idleMs);
+  await it.watcher.run(never());
+  assert.equal(rounds, 3);
+  assert(Math.max(...ages.map(Number)) > 500_000, ages.join());
+  assert.equal(it.watcher.sinceMs, it.watcher.idleMs);
+});

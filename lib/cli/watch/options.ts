@@ -110,6 +110,10 @@ export function ignoredByWatch(options: WatchOptions): Ignored[] {
       because: "with --no-db",
       when: db === false,
     })),
-    { option: "--interval", because: "with --once", when: once === true },
+    ...["--interval", "--serve"].map((option) => ({
+      option,
+      because: "with --once",
+      when: once === true,
+    })),
   ];
 }

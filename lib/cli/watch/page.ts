@@ -27,6 +27,9 @@ export interface RunningPage {
 /** Rounds that may be missing before the watcher is not well. */
 const MISSED_ROUNDS = 3;
 
+/** Many silent servers make a round long. */
+const LONG_ROUND_MS = 600_000;
+
 /** Serves the page of a watcher. */
 export function startPage(
   watcher: Watcher,
@@ -76,9 +79,8 @@ export function startPage(
   };
 }
 
-function problemOf({ sinceMs, intervalSeconds }: Watcher): string | undefined {
-  return sinceMs === undefined ||
-      sinceMs < MISSED_ROUNDS * 1000 * intervalSeconds
+function problemOf({ idleMs, intervalSeconds }: Watcher): string | undefined {
+  return idleMs < MISSED_ROUNDS * 1000 * intervalSeconds + LONG_ROUND_MS
     ? undefined
-    : `no round for ${Math.round(sinceMs / 1000)} s`;
+    : `no round for ${Math.round(idleMs / 1000)} s`;
 }

@@ -43,7 +43,11 @@ export async function watch(
   const { db, reports } = await placesFor(options);
   const intervalSeconds = intervalFor(list.servers, options.interval);
   const archive = await openArchive(db, {
-    retention: { ...options, intervalSeconds },
+    retention: {
+      keepDays: options.keepDays,
+      keepPacketsDays: options.keepPacketsDays,
+      intervalSeconds,
+    },
     onEvent: (event) => onEvent({ event: "history", ...event }),
   });
   const cleanups: (() => unknown)[] = [() => archive.close()];
@@ -106,17 +110,16 @@ async function readFirst(
     );
   });
   await list.read();
-  if (list.error !== undefined && !(list.error instanceof NetworkError)) {
-    throw list.error;
-  }
+  const { interval, once, rounds } = options;
+  const hasEnd = once === true || rounds !== undefined;
   if (list.error !== undefined) {
+    if (hasEnd || !(list.error instanceof NetworkError)) throw list.error;
     output.err(
       `roughly: warning: ${
         lowerFirst(messageOf(list.error))
       }; trying again later`,
     );
   }
-  const { interval, once } = options;
   if (!once && intervalFor(list.servers, interval) > interval) {
     throw new UsageError(
       `cannot ask these servers every ${interval} s: they are other people's, and ${LEAST_PUBLIC_INTERVAL_SECONDS} is the least`,

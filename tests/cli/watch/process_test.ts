@@ -50,11 +50,16 @@ Deno.test({
       dir.in("watch.db"),
       "--interval",
       "1",
+      "--timeout",
+      "20",
     ];
-    const child = command([
-      ...[...words, "--json", "--serve", "127.0.0.1:0", "--relay"],
-    ]).spawn();
+    const child = command(
+      [...words, "--json", "--serve", "127.0.0.1:0", "--relay"],
+    ).spawn();
+    // Whatever is waited for ends with the process.
+    const patience = setTimeout(() => child.kill("SIGKILL"), 120_000);
     stack.defer(async () => {
+      clearTimeout(patience);
       try {
         child.kill("SIGKILL");
       } catch {

@@ -31,7 +31,8 @@ async function town(kind?: typeof Ahead) {
     entry(kind ? "liar\u202e" : "gamma", c),
     dead("dead"),
   ]);
-  const words = ["watch", list, "--db", dir.in("watch.db")];
+  // Nobody here is slow but the machine itself.
+  const words = ["watch", list, "--db", dir.in("watch.db"), "--timeout", "20"];
   return {
     dir,
     list,
@@ -206,4 +207,35 @@ Deno.test({
     );
     assert.equal(ended.out.length, 1);
   },
+});
+
+Deno.test({
+  ...threeOperators(
+    "watch: a port that is taken is said, and the history is free again",
+  ),
+  fn: async () => {
+    await using it = await town();
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const at = `127.0.0.1:${taken.addr.port}`;
+    const words = [...it.words, "--interval", "1"];
+    await fails(
+      2,
+      new RegExp(`^cannot listen on ${at}: `),
+      ...words,
+      "--serve",
+      at,
+    );
+    assert.equal((await run(...it.words, "--once")).code, 0);
+  },
+});
+
+Deno.test("watch: a list that cannot be fetched ends what is to end", async () => {
+  const words = [
+    "--once",
+    "--no-db",
+    "--list",
+    "https://127.0.0.1:1/list.json",
+  ];
+  const { code } = await run("watch", ...words);
+  assert.equal(code, 3);
 });
