@@ -11,6 +11,7 @@ import type { ServerEvent } from "../../lib/server/event.ts";
 import { serve, type ServeOptions } from "../../lib/server/serve.ts";
 import { requestFor } from "../_support/fixtures.ts";
 import {
+  aloneIn,
   assertBalanced,
   Client,
   linux,
@@ -152,6 +153,8 @@ Deno.test("numbers that make no sense are refused before anything is opened", as
 });
 
 /** All in which openAll() may find that an address is not to be had. */
+const alone = aloneIn(import.meta.url);
+
 const WAYS: readonly [name: string, options: ServeOptions][] = [
   ["portable", { io: "portable" }],
   ["linux", { io: "linux" }],
@@ -159,7 +162,7 @@ const WAYS: readonly [name: string, options: ServeOptions][] = [
 ];
 
 for (const [name, options] of WAYS) {
-  linux(`everything is opened or nothing: ${name}`, async () => {
+  alone(`everything is opened or nothing: ${name}`, async () => {
     const server = await makeServer();
     using taken = Deno.listen(LOOPBACK);
     const { port: bad } = taken.addr as Deno.NetAddr;

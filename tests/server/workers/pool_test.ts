@@ -19,6 +19,7 @@ import {
   SECOND,
 } from "../../_support/fixtures.ts";
 import {
+  aloneIn,
   assertBalanced,
   Client,
   linux,
@@ -38,6 +39,8 @@ const WORKER = new URL(
 );
 /** Ends with an error when it is asked what it has done. */
 const MORTAL = new URL("../../_support/mortal_worker.ts", import.meta.url);
+
+const alone = aloneIn(import.meta.url);
 
 function start(url: URL): Worker {
   return new Worker(url, { type: "module" });
@@ -291,7 +294,7 @@ linux("a worker is replaced with the keys of that time", async () => {
   assert.equal(key, onlineKeyOf(delegated));
 });
 
-linux("a pool whose workers do not start opens nothing", async () => {
+alone("a pool whose workers do not start opens nothing", async () => {
   const server = await makeServer();
   const before = await openFiles();
   for (const good of [0, 1, 2]) {
@@ -367,7 +370,7 @@ linux(
   },
 );
 
-linux("a pool stops while blocked, at once and more than once", async () => {
+alone("a pool stops while blocked, at once and more than once", async () => {
   const server = await makeServer();
   const before = await openFiles();
   for (let i = 0; i < 10; i++) {
