@@ -15,29 +15,20 @@ import {
 } from "../../lib/net/tcp_server.ts";
 import { openUdp } from "../../lib/net/udp.ts";
 import { Server } from "../../lib/server/core.ts";
-import { type PacketCounters, sumDropped } from "../../lib/server/counters.ts";
 import type { ServerOptions } from "../../lib/server/options.ts";
 import {
   type RunningServer,
   serve,
   type ServeOptions,
 } from "../../lib/server/serve.ts";
-import { type Verified, verifyResponse } from "../../lib/verify/response.ts";
+import type { Verified } from "../../lib/verify/response.ts";
 import type { DialectId } from "../../lib/wire/dialect.ts";
 import { TAG } from "../../lib/wire/tag.ts";
-import {
-  bytes,
-  entriesOf,
-  messageOf,
-  PUBLIC_KEY,
-  requestFor,
-} from "./fixtures.ts";
+import { bytes, entriesOf, messageOf, requestFor } from "./fixtures.ts";
+import { assertBalanced, LOOPBACK, verified } from "./pool.ts";
 
 /** The seed behind PUBLIC_KEY. */
 export const SEED: Uint8Array = bytes(32, 1);
-
-/** Any port of loopback. */
-export const LOOPBACK = { hostname: "127.0.0.1", port: 0 } as const;
 
 /** Limits that no test is to run into. */
 export const PATIENT: Partial<TcpLimits> = {
@@ -47,7 +38,7 @@ export const PATIENT: Partial<TcpLimits> = {
   maxConnectionsPerAddress: TCP_LIMITS.maxConnections,
 };
 
-/** Serves on it. */
+/** Serves on any port of loopback. */
 export async function start(
   tcpLimits: Partial<TcpLimits> = PATIENT,
   { server = {}, ...options }: ServeOptions & { server?: ServerOptions } = {},
@@ -146,20 +137,6 @@ export class Remote implements Disposable {
   }
 }
 
-/** Holds if the reply verifies. */
-export async function verified(
-  request: Uint8Array,
-  response: Uint8Array,
-): Promise<Verified> {
-  const verdict = await verifyResponse({
-    request,
-    response,
-    publicKey: PUBLIC_KEY,
-  });
-  assert(verdict.ok, Deno.inspect(verdict));
-  return verdict;
-}
-
 /** Asks once over a connection of its own. */
 export async function askTcp(
   running: RunningServer,
@@ -206,31 +183,12 @@ export async function assertAnswered(
   }
 }
 
-function assertBalanced(counters: Readonly<PacketCounters>): void {
-  assert.equal(
-    counters.received,
-    counters.answered + sumDropped(counters),
-    Deno.inspect(counters),
-  );
-}
-
 /** Holds once the server has stopped. */
 export function assertSettled({ counters }: RunningServer): void {
   assert.equal(counters.tcpAccepted, counters.tcpCompleted);
   assert.equal(counters.panics, 0);
   assertBalanced(counters.tcp);
   assertBalanced(counters.udp);
-}
-
-/** Waits for something that is bound to happen. */
-export async function until(
-  happened: () => boolean,
-  what: string,
-): Promise<void> {
-  for (let turn = 0; !happened(); turn++) {
-    assert(turn < 30_000, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve));
-  }
 }
 
 /**

@@ -4,12 +4,12 @@ import type { Datagram } from "../../lib/net/datagram.ts";
 import { TCP_LIMITS, TcpServerSocket } from "../../lib/net/tcp_server.ts";
 import { frame, FRAME_BYTES } from "../../lib/wire/frame.ts";
 import { bytes, requestFor } from "../_support/fixtures.ts";
+import { LOOPBACK, until, verified } from "../_support/pool.ts";
 import {
   askTcp,
   askUdp,
   assertAnswered,
   assertSettled,
-  LOOPBACK,
   openSocket,
   PATIENT,
   Remote,
@@ -17,8 +17,6 @@ import {
   stalled,
   start,
   Tally,
-  until,
-  verified,
 } from "../_support/tcp_server.ts";
 
 Deno.test("serve() closes a TCP connection that rests", async () => {

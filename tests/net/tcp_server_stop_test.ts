@@ -6,12 +6,12 @@ import type { Outcome } from "../../lib/server/responder.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { frame } from "../../lib/wire/frame.ts";
 import { bytes, requestFor } from "../_support/fixtures.ts";
+import { LOOPBACK, until } from "../_support/pool.ts";
 import {
   askTcp,
   askUdp,
   assertAnswered,
   assertSettled,
-  LOOPBACK,
   nonceOf,
   openSocket,
   PATIENT,
@@ -20,7 +20,6 @@ import {
   SEED,
   stalled,
   start,
-  until,
 } from "../_support/tcp_server.ts";
 
 Deno.test("serve() listens on one port for UDP and TCP", async () => {

@@ -17,19 +17,17 @@ import {
   put,
   requestFor,
 } from "../_support/fixtures.ts";
+import { LOOPBACK, until, verified } from "../_support/pool.ts";
 import {
   askTcp,
   assertAnswered,
   assertSettled,
-  LOOPBACK,
   openSocket,
   Remote,
   requests,
   stalled,
   start,
   Tally,
-  until,
-  verified,
 } from "../_support/tcp_server.ts";
 
 Deno.test("serve() answers every framed version over TCP", async () => {
