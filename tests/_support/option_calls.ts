@@ -20,6 +20,7 @@ import {
   serve,
   Server,
 } from "../../server.ts";
+import type { ListedServer } from "../../lib/ecosystem/list.ts";
 import { bytes, LONG_TERM, makeKeyring } from "./fixtures.ts";
 import { listed } from "./many.ts";
 
@@ -34,7 +35,7 @@ const offline = { lookup: nobody, open: nobody };
 const { publicKey } = LONG_TERM;
 
 /** Whom a list names. */
-export const SERVERS = [0, 1, 2].map((n) => listed(n));
+export const SERVERS: ListedServer[] = [0, 1, 2].map((n) => listed(n));
 
 /** Of a question to one server. */
 export function asking(name: string): Call[] {
