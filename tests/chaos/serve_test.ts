@@ -35,7 +35,7 @@ const TRUE_MICROS = NOW_MICROS - NOW_MICROS % SECOND;
 /** A verified answer, `wrong` if none could be verified, `silence` if there was none. */
 async function query(
   port: number,
-  timeout = 2000,
+  timeout = 10_000,
 ): Promise<QueryResult | "wrong" | "silence"> {
   try {
     return await sendRequest({
