@@ -11,6 +11,7 @@ import { parseKey } from "../wire/key_text.ts";
 import { DEFAULT_PORT, type ListenAddress } from "../server/serve.ts";
 import { LEAST_VALIDITY_SECONDS } from "../server/options.ts";
 import { UsageError } from "./terminal/exit_code.ts";
+import { offering } from "./manual/words.ts";
 
 /** A server as named on the command line. */
 export interface Target {
@@ -335,14 +336,14 @@ export function naming<T, P>(
 export function parseChoice<T extends string>(
   choices: readonly T[],
 ): (text: string) => T {
-  return (text) => {
+  return offering((text: string) => {
     const choice = choices.find((word) => word === text);
     if (choice === undefined) {
       throw new UsageError(
         `cannot use "${text}" here`,
-        `possible are ${choices.join(", ")}`,
+        `use one of ${choices.join(", ")}`,
       );
     }
     return choice;
-  };
+  }, choices);
 }

@@ -29,6 +29,7 @@ import {
   printable,
   printJson,
 } from "./terminal/output.ts";
+import { type Paint, painterFor } from "./terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface QueryOptions {
@@ -106,7 +107,14 @@ export async function query(
     const name = asked.listed?.name;
     printResult(output, { ...endpoint, name }, result, localMicros);
   } else {
-    for (const line of describe(result, options.terse, localMicros)) {
+    for (
+      const line of describe(
+        result,
+        options.terse,
+        localMicros,
+        painterFor(output),
+      )
+    ) {
       output.out(line);
     }
   }
@@ -196,6 +204,7 @@ function describe(
   result: QueryResult,
   terse: boolean | undefined,
   localMicros: bigint,
+  paint: Paint,
 ): string[] {
   const { midpointMicros, radiusMicros, bounds, dialect, version } = result;
   if (terse) return [formatSeconds(midpointMicros)];
@@ -209,11 +218,12 @@ function describe(
       time(bounds.latestMicros)
     }, if the server is honest`,
     `Local clock:  ${
-      off === 0n
-        ? "within these bounds"
-        : `at least ${formatSeconds(off < 0n ? -off : off)} seconds ${
+      off === 0n ? paint("good", "within these bounds") : paint(
+        "bad",
+        `at least ${formatSeconds(off < 0n ? -off : off)} seconds ${
           off < 0n ? "slow" : "fast"
-        }`
+        }`,
+      )
     }`,
     `Answered by:  ${result.address} over ${result.transport.toUpperCase()} in ${
       formatMillis(result.rttMicros)

@@ -23,8 +23,9 @@ import {
   jsonTime,
   type Output,
   printable,
-  table,
 } from "../terminal/output.ts";
+import { type Paint, PLAIN, type Tone } from "../terminal/paint.ts";
+import { type Cell, table } from "../terminal/table.ts";
 
 /** The local clock compared with what a majority says. */
 export interface LocalClock {
@@ -74,11 +75,14 @@ export function showProgress(output: Output): (progress: Progress) => void {
 }
 
 /** One line for each server, under a heading. */
-export function describeServers(measurement: Measurement): string[] {
-  const rows = measurement.outcomes.map((outcome) => [
+export function describeServers(
+  measurement: Measurement,
+  paint: Paint = PLAIN,
+): string[] {
+  const rows: Cell[][] = measurement.outcomes.map((outcome) => [
     printable(outcome.server.name),
     ...describeAnswer(outcome),
-    describeStatus(outcome),
+    { text: describeStatus(outcome), tone: TONES[outcome.status] },
   ]);
   return table([
     [
@@ -92,8 +96,17 @@ export function describeServers(measurement: Measurement): string[] {
       "STATUS",
     ],
     ...rows,
-  ]);
+  ], paint);
 }
+
+const TONES: Readonly<Record<ServerOutcome["status"], Tone>> = {
+  "ok": "good",
+  "vague": "doubtful",
+  "unjudged": "doubtful",
+  "falseticker": "bad",
+  "rejected": "bad",
+  "no-answer": "doubtful",
+};
 
 function describeAnswer({ server, answers }: ServerOutcome): string[] {
   const answer = answers.at(-1);
@@ -196,13 +209,17 @@ export function describeConsensus({ quorum }: Measurement): string {
 }
 
 /** The line that compares the local clock with it. */
-export function describeLocalClock({ offMicros }: LocalClock): string {
+export function describeLocalClock(
+  { offMicros }: LocalClock,
+  paint: Paint = PLAIN,
+): string {
   return `Local clock: ${
-    offMicros === 0n
-      ? "within these bounds"
-      : `at least ${formatSeconds(offMicros < 0n ? -offMicros : offMicros)} s ${
+    offMicros === 0n ? paint("good", "within these bounds") : paint(
+      "bad",
+      `at least ${formatSeconds(offMicros < 0n ? -offMicros : offMicros)} s ${
         offMicros < 0n ? "slow" : "fast"
-      }`
+      }`,
+    )
   }`;
 }
 
