@@ -24,7 +24,7 @@ export function fishScript(program: CommandEntry): string {
     at.startsWith("-")
   );
   return `# fish completion for roughly
-# The command so far, then how many arguments it has; fails where an option waits for its value
+# The command so far, then how many arguments it has
 function __roughly_state
   set -l path
   set -l count 0
@@ -56,12 +56,11 @@ function __roughly_state
   test $help = 1; and set path (string trim -- "help $path")
   echo $path
   echo $count
-  test $waits = 0
 end
 
 # Is this the command, with so many arguments?
 function __roughly_at
-  set -l state (__roughly_state); or return 1
+  set -l state (__roughly_state)
   test "$state[1]" = "$argv[1]"; or return 1
   switch "$argv[2]"
     case ''
