@@ -69,7 +69,9 @@ export async function query(
 ): Promise<number> {
   const asked = await whomToAsk(words, options, output);
   if (options.transport === "tcp" && options.offer?.some(isUdpOnly)) {
-    throw new UsageError("cannot ask google's protocol over TCP: it has none");
+    throw new UsageError(
+      "cannot ask in Google's protocol over TCP: it has UDP only",
+    );
   }
   const { publicKey } = asked;
   if (options.veryDangerouslyDisableVerification) {
@@ -92,13 +94,9 @@ export async function query(
     output,
     async (request) => {
       const { host, port, transport } = request;
-      output.progress(`asking ${printable(host)} port ${port} ...`);
-      try {
-        const result = await sendRequest({ ...request, publicKey });
-        return { endpoint: { host, port, transport }, result };
-      } finally {
-        output.progress("");
-      }
+      const asking = () => sendRequest({ ...request, publicKey });
+      const result = await showing(request, output, asking);
+      return { endpoint: { host, port, transport }, result };
     },
   );
   const localMicros = localClockAt(result.receivedAt);
@@ -119,6 +117,20 @@ export async function query(
     }
   }
   return EXIT.ok;
+}
+
+/** Shows whom it waits for. */
+async function showing<T>(
+  { host, port }: Endpoint,
+  output: Output,
+  ask: () => Promise<T>,
+): Promise<T> {
+  output.progress(`asking ${printable(host)} port ${port} ...`);
+  try {
+    return await ask();
+  } finally {
+    output.progress("");
+  }
 }
 
 /** Sends one request to a target, or one in each way to a listed server until one succeeds. */
@@ -188,7 +200,7 @@ async function whomToAsk(
   }
   if (words.length > 0) {
     throw new UsageError(
-      `cannot use "${words.join(" ")}" with --name: the list says where it is`,
+      `cannot use "${words.join(" ")}" with --name: the list has the address`,
     );
   }
   const list = await loadList(path, { output, verbose });
@@ -280,9 +292,15 @@ async function queryUnverified(
   options: QueryOptions,
   output: Output,
 ): Promise<number> {
-  const result = await veryDangerouslySendRequestAndDoNotVerify(request);
+  const result = await showing(
+    request,
+    output,
+    () => veryDangerouslySendRequestAndDoNotVerify(request),
+  );
   const { midpointMicros, radiusMicros, version, dialect } = result.unverified;
-  output.err("roughly: warning: not verified, anybody may have sent this");
+  output.err(
+    "roughly: warning: this answer is not verified; anybody may have sent it",
+  );
   if (options.json) {
     printJson(output, {
       schema: QUERY_SCHEMA,

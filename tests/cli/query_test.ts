@@ -250,7 +250,7 @@ Deno.test("query refuses a target that makes no sense", async () => {
     [["a\u001b[31m", STRANGER], /^cannot use "a\\u\{1b\}\[31m" as a host$/],
     [
       ["h", "2002", STRANGER, "\u009b2J"],
-      /^cannot make sense of "\\u\{9b\}2J"$/,
+      /^cannot use "\\u\{9b\}2J": too many words$/,
     ],
     [["h", "2002", btoa("k".repeat(31))], /^cannot read key: /],
     [["h", "2002", btoa("k".repeat(33))], /^cannot read key: /],
@@ -378,7 +378,7 @@ Deno.test("query without verification warns, and says so in JSON", async () => {
     assert.equal(out.length, 1);
     assert.match(out[0] ?? "", /^Current time: \d+ ± 3 seconds$/);
     assert.deepEqual(err, [
-      "roughly: warning: not verified, anybody may have sent this",
+      "roughly: warning: this answer is not verified; anybody may have sent it",
     ]);
   }
   const terse = await run("query", server.at, flag, "--terse");

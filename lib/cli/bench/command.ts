@@ -102,7 +102,7 @@ function atMost(limit: number, what: string): (text: string) => number {
     const count = parseCount(text);
     if (count > limit) {
       throw new UsageError(
-        `cannot use "${text}" ${what}: ${limit} are allowed`,
+        `cannot use "${text}" ${what}: ${limit} at most`,
       );
     }
     return count;

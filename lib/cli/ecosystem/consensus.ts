@@ -170,9 +170,7 @@ function whyNot({ status, error, answers }: ServerOutcome): string | undefined {
   if (error !== undefined) return lowerFirst(systemMessage(error));
   const radius = answers.at(-1)?.verdict?.radiusMicros;
   return status === "vague" && radius !== undefined
-    ? `it may be off by ${
-      formatSeconds(radius)
-    } s, as it says itself, which is too much to count`
+    ? `its radius of ${formatSeconds(radius)} s is too wide to count`
     : undefined;
 }
 
@@ -191,7 +189,7 @@ export function describeConsensus({ quorum }: Measurement): string {
   if (quorum.ok) {
     const { earliestMicros, latestMicros } = quorum.bounds;
     const wide = latestMicros - earliestMicros > WIDE_MICROS
-      ? "; so wide because one operator's servers contradict each other, or all know little"
+      ? "; so wide because servers of one operator contradict each other, or every radius is large"
       : "";
     return `Consensus: true time is between ${time(earliestMicros)} and ${
       time(latestMicros)
@@ -200,11 +198,11 @@ export function describeConsensus({ quorum }: Measurement): string {
   const { voters, agreeing, needed } = quorum;
   switch (quorum.reason) {
     case "too-few":
-      return `Consensus: none, answers that count came from ${voters} of the ${needed} operators that it takes`;
+      return `Consensus: none, ${voters} operators gave an answer that counts and ${needed} are needed`;
     case "no-majority":
-      return `Consensus: none, of ${voters} operators ${agreeing} agree and it takes ${needed}`;
+      return `Consensus: none, ${agreeing} of ${voters} operators agree and ${needed} are needed`;
     case "suspended":
-      return "Consensus: none, the machine slept or its clock was set while servers were asked; try again";
+      return "Consensus: none, the machine slept or its clock was set during the measurement; try again";
   }
 }
 

@@ -25,7 +25,7 @@ export async function ecosystemLint(
   options: LintCommandOptions,
   output: Output,
 ): Promise<number> {
-  const text = await readList(path);
+  const text = await readList(path, output);
   const findings = lintServerList(text, {
     nowMicros: BigInt(Date.now()) * 1000n,
   });

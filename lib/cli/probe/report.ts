@@ -153,7 +153,7 @@ function hintFor(
   const codes = findings.filter(({ status }) => status !== "unasked")
     .map(({ error }) => error?.code);
   if (codes.includes("certificate-signature")) {
-    return "the key may be wrong; from draft 10 on, servers do not answer then";
+    return "the key may be wrong; from draft 10 on, servers do not answer a request for another key";
   }
   return codes.every((code) => code === "timeout")
     ? "from draft 10 on, servers do not answer if the key is wrong; try without it"

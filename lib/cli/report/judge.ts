@@ -80,13 +80,14 @@ export async function readReport(file: string): Promise<Report> {
 async function judgeFile(
   file: string,
   list: string | undefined,
+  output: Output,
 ): Promise<Judged> {
   if (file === STDIN && list === STDIN) {
     throw new UsageError(
       "report and list cannot both come from the standard input",
     );
   }
-  const { servers } = await loadList(list);
+  const { servers } = await loadList(list, { waiting: output });
   const names = new Map(
     servers.map(({ name, publicKey }) => [formatKey(publicKey), name]),
   );
@@ -145,7 +146,7 @@ async function tryJudge(
   output: Output,
 ): Promise<Judged | number> {
   try {
-    return await judgeFile(file, options.list);
+    return await judgeFile(file, options.list, output);
   } catch (error) {
     if (!(error instanceof WireError && error.code === "report")) throw error;
     const message = printable(error.message);
@@ -266,7 +267,7 @@ function strangers({ verdict, isListed }: Judged): string[] {
   return size === 0 ? [] : [
     `Note: ${size} of the keys ${
       size === 1 ? "is" : "are"
-    } in no list used here; a report is worth as much as you know whose keys these are.`,
+    } in no list used here. Anybody can make keys, so find out whose they are.`,
   ];
 }
 

@@ -132,12 +132,12 @@ export function hintFor(error: unknown): string | undefined {
   if (
     error instanceof NoAnswerError &&
     error.tried.some(({ outcome }) => outcome === "nonsense")
-  ) return "check the port: something else than Roughtime listens there";
+  ) return "check the port: something other than Roughtime listens there";
   if (error instanceof NoAnswerError && nothingListens(error)) {
-    return "nothing takes TCP there either: check the address and the port, or a firewall on the way drops both";
+    return "TCP fails there as well: check the address and the port, or look for a firewall that blocks both";
   }
   return isTimeout(error)
-    ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
+    ? "a server that has another key or version stays silent; 'roughly probe' shows more"
     : undefined;
 }
 

@@ -151,7 +151,7 @@ Deno.test("ecosystem state and malfeasance use ecosystem.json of the working fol
   await Deno.writeTextFile(there.in("ecosystem.json"), `{"servers":[]}`);
   const hint =
     "roughly: hint: using the servers of ./ecosystem.json; --list names another list";
-  const empty = /there is no server in the list/;
+  const empty = /the list has no usable server/;
   for (const command of ["state", "malfeasance"]) {
     const words = ["ecosystem", command, "--timeout", "1"];
     const found = await execute(words, { cwd: there.path });
