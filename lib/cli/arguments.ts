@@ -110,7 +110,7 @@ export function parseSeconds(text: string): number {
   const seconds = parseDecimal(text);
   if (!Number.isFinite(seconds) || seconds < 1e-6) {
     throw new UsageError(
-      `cannot use "${text}" as a number of seconds: give one such as 5 or 0.5`,
+      `cannot use "${text}" as a positive number of seconds`,
     );
   }
   return seconds;

@@ -231,7 +231,7 @@ Deno.test("query --offer refuses what cannot be offered", async () => {
   }
   await fails(
     2,
-    /has none$/,
+    /UDP only$/,
     "query",
     "127.0.0.1:9",
     STRANGER,
@@ -499,7 +499,7 @@ Deno.test("query --name refuses what makes no sense", async () => {
     "--list",
     file,
   );
-  assert.equal(err[1], "roughly: hint: there is Loopback-1");
+  assert.equal(err[1], "roughly: hint: the list has Loopback-1");
   await fails(
     2,
     /^there is no server called "nobody"/,

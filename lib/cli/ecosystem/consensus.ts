@@ -198,7 +198,7 @@ export function describeConsensus({ quorum }: Measurement): string {
   const { voters, agreeing, needed } = quorum;
   switch (quorum.reason) {
     case "too-few":
-      return `Consensus: none, ${voters} operators gave an answer that counts and ${needed} are needed`;
+      return `Consensus: none, answers that count came from ${voters} of the ${needed} operators needed`;
     case "no-majority":
       return `Consensus: none, ${agreeing} of ${voters} operators agree and ${needed} are needed`;
     case "suspended":

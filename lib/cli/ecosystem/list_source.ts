@@ -44,9 +44,8 @@ export async function readList(
   path: string,
   output?: Pick<Output, "progress">,
 ): Promise<string> {
-  if (path.startsWith("https:")) {
-    output?.progress(`fetching ${printable(path)} ...`);
-  }
+  const fetching = path.startsWith("https:") ? output : undefined;
+  fetching?.progress(`fetching ${printable(path)} ...`);
   try {
     return path === STDIN
       ? await readBounded(Deno.stdin.readable)
@@ -63,7 +62,7 @@ export async function readList(
     if (code === undefined) throw error;
     throw new UsageError(`cannot read ${path}: ${systemMessage(error)}`);
   } finally {
-    output?.progress("");
+    fetching?.progress("");
   }
 }
 

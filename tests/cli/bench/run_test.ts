@@ -212,7 +212,7 @@ Deno.test("bench refuses what it cannot do", async () => {
       "--sockets=1025",
     ],
     [/^cannot use "0" as a rate: 0\.001 to /, "--rate=0"],
-    [/^cannot use "x" as a number of seconds/, "--duration=x"],
+    [/^cannot use "x" as a positive number of seconds/, "--duration=x"],
     [
       'cannot use "1,draft-08": a load offers one version (--offer)',
       "--offer=1,draft-08",

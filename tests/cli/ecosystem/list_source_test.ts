@@ -93,7 +93,10 @@ Deno.test("pickServer() tells an entry that is of no use from none", () => {
     () => pickServer(list, "broken"),
     usage(/^cannot ask broken.*: its public key is not 32 bytes/, /lint/),
   );
-  assert.throws(() => pickServer(list, ""), usage(/^there is no/, /no server/));
+  assert.throws(
+    () => pickServer(list, ""),
+    usage(/^there is no/, /no usable server/),
+  );
 });
 
 Deno.test("whyUnusable() names a few and counts the rest", () => {
@@ -114,11 +117,11 @@ Deno.test("pickServer() finds a server or says what there is", () => {
   );
   assert.throws(
     () => pickServer(list, "nobody"),
-    usage(/^there is no server called "nobody"/, /^there is Cloudflare/),
+    usage(/^there is no server called "nobody"/, /^the list has Cloudflare/),
   );
   assert.throws(
     () => pickServer({ ...list, servers: [] }, "x"),
-    usage(/^there is no/, /no server to use/),
+    usage(/^there is no/, /no usable server/),
   );
 });
 

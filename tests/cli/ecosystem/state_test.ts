@@ -156,7 +156,7 @@ Deno.test("ecosystem state without a majority ends with 6", async () => {
   assert.deepEqual(statuses(few.out), { one: "unjudged", liar: "unjudged" });
   assert.equal(
     few.out.at(-1),
-    "Consensus: none, 2 operators gave an answer that counts and 3 are needed",
+    "Consensus: none, answers that count came from 2 of the 3 operators needed",
   );
   const split = await run(...STATE, list, "--min-servers=2");
   assert.equal(split.code, 6);

@@ -341,7 +341,7 @@ Deno.test("probe by TCP leaves out what has no TCP", async () => {
   for (const [, , , detail = ""] of rows) {
     assert.match(detail, /^Cannot reach /);
   }
-  await fails(2, /has none$/, ...words, "--offer=google");
+  await fails(2, /UDP only$/, ...words, "--offer=google");
 });
 
 Deno.test("probe refuses words that make no sense", async () => {
