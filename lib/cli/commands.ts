@@ -153,7 +153,7 @@ function addQuery(program: Command, output: Output, done: Done): Command {
       offering(
         new Option(
           "--name <name>",
-          "ask this server of the list, without a target",
+          "ask the server of this name in the list; give no target then",
         ),
         () => bundledList().servers.map(({ name }) => name),
       ),

@@ -202,7 +202,7 @@ export function addReport(
       .addOption(
         new Option(
           "--tries <n>",
-          "attempts; the second follows after 10 s, the others after longer",
+          "attempts: 10 s apart at first, then longer",
         ).default(5)
           .argParser(parseCount),
       ),
@@ -269,7 +269,7 @@ export function addClock(
     .addOption(
       seconds(
         "--limit",
-        "succeed once the clock is certainly off by no more",
+        "go on once the clock is not certainly off by more",
         1,
       ),
     )
@@ -282,7 +282,7 @@ export function addClock(
     .addOption(
       seconds(
         "--threshold",
-        "leave the clock alone if it is certainly off by no more",
+        "set the clock only if it is certainly off by more",
         1,
       ),
     )

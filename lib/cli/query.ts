@@ -223,9 +223,7 @@ function describe(
   const off = outsideBounds(result, localMicros);
   const time = (micros: bigint) => formatTime(micros) ?? formatSeconds(micros);
   return [
-    `Current time: ${formatSeconds(midpointMicros)} ± ${
-      formatSeconds(radiusMicros)
-    } seconds`,
+    currentTime(midpointMicros, radiusMicros),
     `True time:    between ${time(bounds.earliestMicros)} and ${
       time(bounds.latestMicros)
     }, if the server is honest`,
@@ -241,6 +239,13 @@ function describe(
       formatMillis(result.rttMicros)
     }, ${DIALECTS[dialect].title} (version ${formatVersion(version)})`,
   ];
+}
+
+/** The line that programs look for. */
+function currentTime(midpointMicros: bigint, radiusMicros: bigint): string {
+  return `Current time: ${formatSeconds(midpointMicros)} ± ${
+    formatSeconds(radiusMicros)
+  } seconds`;
 }
 
 function printResult(
@@ -319,12 +324,12 @@ async function queryUnverified(
     });
     return EXIT.ok;
   }
-  output.out(
-    options.terse
-      ? formatSeconds(midpointMicros)
-      : `Current time: ${formatSeconds(midpointMicros)} ± ${
-        formatSeconds(radiusMicros)
-      } seconds`,
-  );
+  if (options.terse) {
+    output.out(formatSeconds(midpointMicros));
+    return EXIT.ok;
+  }
+  output.out(currentTime(midpointMicros, radiusMicros));
+  const date = formatTime(midpointMicros) ?? "beyond the calendar";
+  output.out(`As a date:    ${date}, not verified`);
   return EXIT.ok;
 }

@@ -375,8 +375,9 @@ Deno.test("query without verification warns, and says so in JSON", async () => {
   for (const key of [[], [server.key]]) {
     const { code, out, err } = await run("query", server.at, ...key, flag);
     assert.equal(code, 0);
-    assert.equal(out.length, 1);
+    assert.equal(out.length, 2);
     assert.match(out[0] ?? "", /^Current time: \d+ ± 3 seconds$/);
+    assert.match(out[1] ?? "", /^As a date: +\d{4}-\S+Z, not verified$/);
     assert.deepEqual(err, [
       "roughly: warning: this answer is not verified; anybody may have sent it",
     ]);

@@ -53,12 +53,12 @@ export function addBench(
     .addOption(
       new Option(
         "--warmup <seconds>",
-        "how long to load the server before that",
+        "how long to load the server first",
       ).default(2)
         .argParser(parseInterval),
     )
     .addOption(
-      new Option("--timeout <seconds>", "give a request up after this")
+      new Option("--timeout <seconds>", "how long to wait for each reply")
         .default(0.5).argParser(parseTimeout),
     )
     .addOption(

@@ -152,16 +152,21 @@ export class ChannelOutput implements Output {
 
 /** The program's own channels. */
 export function processOutput(): ChannelOutput {
-  return new ChannelOutput(Deno.stdout, Deno.stderr, readManners());
+  const variable = { name: "env", variable: "TERM" } as const;
+  // Otherwise Deno would ask for it, on that very terminal.
+  const isKnown = Deno.permissions.querySync(variable).state === "granted";
+  const term = isKnown ? Deno.env.get("TERM") : undefined;
+  const manners = mannersFor(term, Deno.noColor);
+  return new ChannelOutput(Deno.stdout, Deno.stderr, manners);
 }
 
 /** What the environment says of the terminal. */
-function readManners(): Manners {
-  const variable = { name: "env", variable: "TERM" } as const;
-  // A question would be asked on that very terminal.
-  const isKnown = Deno.permissions.querySync(variable).state === "granted";
-  const isDumb = isKnown && Deno.env.get("TERM") === "dumb";
-  return { color: !isDumb && !Deno.noColor, cursor: !isDumb };
+export function mannersFor(
+  term: string | undefined,
+  noColor: boolean,
+): Manners {
+  const isDumb = term === "dumb";
+  return { color: !isDumb && !noColor, cursor: !isDumb };
 }
 
 function writeAll(sink: Sink, bytes: Uint8Array): void {

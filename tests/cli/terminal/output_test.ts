@@ -6,6 +6,7 @@ import {
   formatMillis,
   formatSeconds,
   jsonTime,
+  mannersFor,
   type Output,
   printable,
   printJson,
@@ -242,10 +243,20 @@ test("progress never fills more than a line", () => {
   assert.equal([...terminal.text.replace("\r\x1b[K", "")].length, 79);
 });
 
+test("NO_COLOR takes colour away, and TERM=dumb progress too", () => {
+  assert.deepEqual(mannersFor("xterm", false), { color: true, cursor: true });
+  assert.deepEqual(mannersFor(undefined, false), { color: true, cursor: true });
+  assert.deepEqual(mannersFor("xterm", true), { color: false, cursor: true });
+  assert.deepEqual(mannersFor("dumb", false), { color: false, cursor: false });
+});
+
 test("a dumb terminal gets neither progress nor colour", () => {
   const terminal = new ScriptedSink([], true);
-  const manners = { color: false, cursor: false };
-  const output = new ChannelOutput(terminal, terminal, manners);
+  const output = new ChannelOutput(
+    terminal,
+    terminal,
+    mannersFor("dumb", false),
+  );
   output.progress("asking");
   output.err("roughly: error: bad");
   assert.equal(terminal.text, "roughly: error: bad\n");
