@@ -108,7 +108,7 @@ export function buildProgram(output: Output, done: Done): Program {
   schemas.set(addServerPubkey(server, output, done), PUBKEY_SCHEMA);
   schemas.set(addServerDelegate(server, output, done), DELEGATE_SCHEMA);
   addCompletions(program, output, done);
-  addHelp(program);
+  addHelp(program, output, done);
   settle(program, output);
   return {
     command: program,

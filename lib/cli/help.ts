@@ -1,21 +1,42 @@
 /**
- * `roughly help`: the same as `--help`, for whoever types the command last.
+ * `roughly help`: the same as `--help`, for whoever types the command last, and the manual.
  *
  * @module
  */
 
 import { type Command, CommanderError } from "commander";
 import { pathOf } from "./ignored.ts";
-import { UsageError } from "./terminal/exit_code.ts";
+import { readEntry } from "./manual/entry.ts";
+import { manPage } from "./manual/man_page.ts";
+import { EXIT, UsageError } from "./terminal/exit_code.ts";
+import type { Output } from "./terminal/output.ts";
 import { toUsageError } from "./usage.ts";
 
 /** Adds the command. */
-export function addHelp(program: Command): Command {
+export function addHelp(
+  program: Command,
+  output: Output,
+  done: (exitCode: number) => void,
+): Command {
   return program.command("help")
     .description("show the help of a command")
     .argument("[command...]", "words of a command, such as server run")
-    .action(async (words: string[]) => {
-      (await findCommand(program, words)).outputHelp();
+    .option(
+      "--man",
+      "print the manual page of all commands, in the form that man reads",
+    )
+    .action(async (words: string[], { man }: { readonly man?: boolean }) => {
+      if (!man) (await findCommand(program, words)).outputHelp();
+      else if (words.length === 0) {
+        output.out(manPage(readEntry(program)).trimEnd());
+      } else {
+        throw new UsageError(
+          `cannot use "${
+            words.join(" ")
+          }" with --man: the page has all commands`,
+        );
+      }
+      done(EXIT.ok);
     });
 }
 

@@ -12,6 +12,14 @@ Deno.test("roughly help shows what --help shows, at every depth", async () => {
   }
 });
 
+Deno.test("roughly help --man prints the manual page", async () => {
+  const { code, out, err } = await run("help", "--man");
+  assert.equal(code, 0);
+  assert.deepEqual(err, []);
+  assert.match(out[0] ?? "", /^\.TH ROUGHLY 1 /);
+  await fails(2, /with --man/, "help", "server", "--man");
+});
+
 Deno.test("roughly help says which word leads nowhere, and what was meant", async () => {
   const cases: [words: string[], message: string, hint: string][] = [
     [["serv"], "unknown command 'serv'", "did you mean server?"],

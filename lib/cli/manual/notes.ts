@@ -333,6 +333,10 @@ export const NOTES: Readonly<Record<string, Notes>> = {
   },
   "help": {
     examples: [
+      example(
+        "Read the manual",
+        "roughly help --man > roughly.1; man ./roughly.1",
+      ),
       example("Show the help of a command", "roughly help server run"),
     ],
   },
