@@ -170,8 +170,8 @@ export function addReport(
 ): { group: Command; commands: Registered[] } {
   const group = program.command("report")
     .description("judge malfeasance reports offline, and send them");
-  const common = (command: Command) =>
-    command.option("--list <list>", `${LIST_HELP}, for the names of the keys`)
+  const common = (command: Command, use = "for the names of the keys") =>
+    command.option("--list <list>", `${LIST_HELP}, ${use}`)
       .option("--json", "print one line of JSON");
   const verify = common(
     group.command("verify")
@@ -206,6 +206,7 @@ export function addReport(
         ).default(5)
           .argParser(parseCount),
       ),
+    "for the collector that it names",
   ).action(async (
     file: string,
     url: string | undefined,

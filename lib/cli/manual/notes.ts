@@ -227,7 +227,7 @@ export const NOTES: Readonly<Record<string, Notes>> = {
   },
   "clock wait": {
     text: [
-      "It exits with 7 if the clock is still off at the end, and with 6 or 3 if no majority could be asked.",
+      "It exits with 7 if the clock is still off when the time is up.",
     ],
     examples: [
       example(

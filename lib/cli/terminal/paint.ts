@@ -28,12 +28,16 @@ export function painterFor(
 
 const LABELS = { error: "red", warning: "yellow", hint: "cyan" } as const;
 
+/** Our own words at the beginning: of a message, or of a line of the log. */
+const LABEL =
+  /^(roughly: |\d{4}-\d\d-\d\dT[\d:.]+Z )(error|warning|hint)(?=[: ])/;
+
 /** Colours the label of a line such as `roughly: error: ...`. */
 export function paintLabel(line: string): string {
   return line.replace(
-    /^(roughly: )(error|warning|hint):/,
-    (_, program: string, label: keyof typeof LABELS) =>
-      `${program}${color(LABELS[label], `${label}:`)}`,
+    LABEL,
+    (_, before: string, label: keyof typeof LABELS) =>
+      before + color(LABELS[label], label),
   );
 }
 

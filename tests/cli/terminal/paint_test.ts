@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { type Paint, painterFor } from "../../../lib/cli/terminal/paint.ts";
+import {
+  type Paint,
+  painterFor,
+  paintLabel,
+} from "../../../lib/cli/terminal/paint.ts";
 import { table } from "../../../lib/cli/terminal/table.ts";
 
 Deno.test("table() lines columns up and leaves no blanks at the end", {
@@ -41,5 +45,25 @@ Deno.test("painterFor() colours where the channel shows it", {
   assert.equal(shown(undefined, "word"), "word");
   for (const output of [{}, { hasColor: () => false }]) {
     assert.equal(painterFor(output)("bad", "word"), "word");
+  }
+});
+
+Deno.test("paintLabel() colours our own words at the beginning and no others", {
+  permissions: "none",
+}, () => {
+  const painted = [
+    "roughly: error: x",
+    "roughly: hint: error: x",
+    "2026-12-01T00:00:00.000Z warning clock was stepped",
+  ];
+  for (const line of painted) {
+    // deno-lint-ignore no-control-regex -- that is what a colour is
+    assert.match(
+      paintLabel(line),
+      /^\S+ \x1b\[\d+m(error|hint|warning)\x1b\[39m[: ]/,
+    );
+  }
+  for (const line of ["error: x", "x roughly: error: y", "roughly: errors"]) {
+    assert.equal(paintLabel(line), line);
   }
 });
