@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-control-regex -- that is what a colour is
 import assert from "node:assert/strict";
 import {
   type Paint,
@@ -39,7 +40,6 @@ Deno.test("painterFor() colours where the channel shows it", {
     .map((tone) => shown(tone, "word"));
   assert.equal(new Set(tones).size, 3);
   for (const text of tones) {
-    // deno-lint-ignore no-control-regex -- that is what a colour is
     assert.match(text, /^\x1b\[\d+mword\x1b\[39m$/);
   }
   assert.equal(shown(undefined, "word"), "word");
@@ -57,7 +57,6 @@ Deno.test("paintLabel() colours our own words at the beginning and no others", {
     "2026-12-01T00:00:00.000Z warning clock was stepped",
   ];
   for (const line of painted) {
-    // deno-lint-ignore no-control-regex -- that is what a colour is
     assert.match(
       paintLabel(line),
       /^\S+ \x1b\[\d+m(error|hint|warning)\x1b\[39m[: ]/,
