@@ -88,7 +88,7 @@ const FILES: readonly Item[] = [
   ],
   [
     "ecosystem.json",
-    "In the working folder: a server list that the 'roughly ecosystem' commands use before the bundled one.",
+    "In the working folder: a server list that 'roughly ecosystem state', 'list' and 'malfeasance' use before the bundled one.",
   ],
   [
     "delegation.json",
