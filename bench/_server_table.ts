@@ -4,7 +4,7 @@
  * @module
  */
 
-import { table } from "../lib/cli/terminal/output.ts";
+import { table } from "../lib/cli/terminal/table.ts";
 import type { Contender } from "./_contenders.ts";
 import type { Measured } from "./_generators.ts";
 

@@ -89,7 +89,7 @@ Deno.test("query --name refuses what makes no sense", async () => {
     "--list",
     file,
   );
-  assert.equal(err[1], "roughly: hint: there is Loopback-1");
+  assert.equal(err[1], "roughly: hint: the list has Loopback-1");
   await fails(
     2,
     /^there is no server called "nobody"/,

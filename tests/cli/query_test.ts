@@ -230,7 +230,7 @@ Deno.test("query --offer refuses what cannot be offered", async () => {
   }
   await fails(
     2,
-    /has none$/,
+    /UDP only$/,
     "query",
     "127.0.0.1:9",
     STRANGER,
@@ -249,7 +249,7 @@ Deno.test("query refuses a target that makes no sense", async () => {
     [["a\u001b[31m", STRANGER], /^cannot use "a\\u\{1b\}\[31m" as a host$/],
     [
       ["h", "2002", STRANGER, "\u009b2J"],
-      /^cannot make sense of "\\u\{9b\}2J"$/,
+      /^cannot use "\\u\{9b\}2J": too many words$/,
     ],
     [["h", "2002", btoa("k".repeat(31))], /^cannot read key: /],
     [["h", "2002", btoa("k".repeat(33))], /^cannot read key: /],
@@ -374,10 +374,11 @@ Deno.test("query without verification warns, and says so in JSON", async () => {
   for (const key of [[], [server.key]]) {
     const { code, out, err } = await run("query", server.at, ...key, flag);
     assert.equal(code, 0);
-    assert.equal(out.length, 1);
+    assert.equal(out.length, 2);
     assert.match(out[0] ?? "", /^Current time: \d+ ± 3 seconds$/);
+    assert.match(out[1] ?? "", /^As a date: +\d{4}-\S+Z, not verified$/);
     assert.deepEqual(err, [
-      "roughly: warning: not verified, anybody may have sent this",
+      "roughly: warning: this answer is not verified; anybody may have sent it",
     ]);
   }
   const terse = await run("query", server.at, flag, "--terse");

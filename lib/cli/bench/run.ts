@@ -110,8 +110,8 @@ async function permittedAddress(
   if (iOperateThisServer || isOwnAddress(hostname)) return hostname;
   const named = hostname === host ? host : `${host} (${hostname})`;
   throw new UsageError(
-    `will not put a load on ${printable(named)}: it is a public address`,
-    "a load looks like an attack; if the server is yours, say --i-operate-this-server",
+    `will not load ${printable(named)}: it is a public address`,
+    "a load looks like an attack; if the server is yours, add --i-operate-this-server",
   );
 }
 
@@ -207,7 +207,7 @@ function endOf(
       code: "timeout",
       message: `no answer within ${timeout} s`,
       hint:
-        "servers ignore who asks for another key or version; 'roughly probe' tells more",
+        "a server that has another key or version stays silent; 'roughly probe' shows more",
     };
   }
   return pid && summary.server === undefined

@@ -160,7 +160,7 @@ async function signOnce(
           outcome && "drop" in outcome && outcome.drop
         })`;
       throw new UsageError(
-        `the key ${formatKey(publicKey)} does not do for version ${
+        `the key ${formatKey(publicKey)} does not work in version ${
           formatVersion(version)
         }: ${why}`,
       );
