@@ -22,6 +22,7 @@ import {
   parseTimeout,
   parseValidity,
   parseVersions,
+  parseWord,
   parseWorkers,
 } from "./arguments.ts";
 import {
@@ -114,8 +115,13 @@ export function buildProgram(output: Output, done: Done): Program {
   // Commander copies these settings only to commands that are added later.
   const settle = (command: Command) => {
     for (const option of command.options) {
-      const { long, parseArg } = option;
-      if (parseArg) option.argParser(naming(long ?? option.flags, parseArg));
+      if (!option.required && !option.optional) continue;
+      const { long, parseArg = parseWord } = option;
+      option.argParser(naming(long ?? option.flags, parseArg));
+    }
+    for (const argument of command.registeredArguments) {
+      if (argument.variadic) continue;
+      argument.argParser(naming(argument.name(), parseWord));
     }
     command.exitOverride().helpCommand(false).configureOutput({
       writeOut: (text) => output.out(text.trimEnd()),
@@ -225,7 +231,6 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     const note = variable === undefined ? "" : ` ${variableNote(variable)}`;
     return new Option(flags, description + note);
   };
-  const word = (text: string) => text;
   const command = server.command("run")
     .description("answer requests over UDP and TCP until stopped");
   const options: readonly Option[] = [
@@ -261,11 +266,11 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     option(
       "--key-file <file>",
       "file with a long-term key; may be repeated, clients then say which they mean",
-    ).argParser(repeatable(word)),
+    ).argParser(repeatable(parseWord)),
     option(
       "--delegation <file>",
       "file from 'server delegate', so that the long-term key is not here; may be repeated",
-    ).argParser(repeatable(word)),
+    ).argParser(repeatable(parseWord)),
     option(
       "--radius <seconds>",
       "how far the clock may be off, rounding included",
