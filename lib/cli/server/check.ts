@@ -16,7 +16,7 @@ import type { ListenAddress, ServeOptions } from "../../server/serve.ts";
 import type { Server } from "../../server/core.ts";
 import type { EventSink, ServerEvent } from "../../server/event.ts";
 import { verifyResponse } from "../../verify/response.ts";
-import { windowState } from "../../wire/certificate.ts";
+import { type V1Context, windowState } from "../../wire/certificate.ts";
 import { dialectFor, formatVersion } from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import { explain } from "../../wire/rejection.ts";
@@ -43,6 +43,9 @@ export interface CheckedConfig {
   readonly validitySeconds: number;
   /** 0 for none. */
   readonly greaseProbability: number;
+  /** Is version 1 answered where 0x8000000c is offered as well? */
+  readonly preferRfc: boolean;
+  readonly v1Context: V1Context;
   readonly statsIntervalSeconds: number;
   readonly json: boolean;
 }
@@ -91,6 +94,8 @@ export async function checkConfig(
       validitySeconds: config.validitySeconds,
       greaseProbability: config.greaseProbability,
       versions: config.versions.map(formatVersion),
+      ...(config.preferRfc && { preferRfc: true }),
+      ...(config.v1Context !== "rfc" && { v1Context: config.v1Context }),
       statsIntervalSeconds: config.statsIntervalSeconds,
     });
     return EXIT.ok;
@@ -296,6 +301,10 @@ function describe(
         : `${config.greaseProbability} of the replies`
     }`,
     `Versions: ${config.versions.map(formatVersion).join(", ")}`,
+    ...config.preferRfc ? ["Preferred: the RFC's version"] : [],
+    ...config.v1Context === "draft"
+      ? ["Contexts of the RFC's version: as the drafts spell them"]
+      : [],
     "The configuration is usable.",
   ];
 }
