@@ -195,7 +195,7 @@ function addProbe(program: Command, output: Output, done: Done): Command {
   const command = program.command("probe");
   return command
     .description(
-      "try every version and say which a server speaks, and why not the others",
+      "find out which versions a server speaks over UDP and TCP, and why not the others",
     )
     .argument("<target...>", TARGET_HELP)
     .option("--dump", "decode each request and reply")

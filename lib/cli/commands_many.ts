@@ -134,7 +134,7 @@ export function addEcosystem(
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
-      "\nEnds with 4 if there are errors, with 2 if the list cannot be read.",
+      "\nEnds with 4 if there are errors or it is no list at all, with 2 if there is no such file.",
     )
     .action(async (list: string, options: LintCommandOptions) =>
       done(await ecosystemLint(list, options, output))
@@ -157,8 +157,8 @@ export function addReport(
 ): { group: Command; commands: Registered[] } {
   const group = program.command("report")
     .description("malfeasance reports: judge them offline, send them");
-  const common = (command: Command) =>
-    command.option("--list <list>", `${LIST_HELP}, for names and keys`)
+  const common = (command: Command, what = "for names and keys") =>
+    command.option("--list <list>", `${LIST_HELP}, ${what}`)
       .option("--json", "print one line of JSON");
   const verify = common(
     group.command("verify")
@@ -182,11 +182,12 @@ export function addReport(
         "send a report that proves something to those who collect them",
       )
       .argument("<file>", REPORT_ARGUMENT)
-      .argument("[url]", "where to; without, what the server list says")
+      .argument("[url]", "where to; without, where the server list says")
       .addOption(
         new Option("--tries <n>", "how often, 10 s apart at first").default(5)
           .argParser(parseCount),
       ),
+    "in place of the bundled one, which says where to",
   ).action(async (
     file: string,
     url: string | undefined,
