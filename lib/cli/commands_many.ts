@@ -134,7 +134,7 @@ export function addEcosystem(
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",
-      "\nEnds with 4 if there are errors or it is no list at all, with 2 if there is no such file.",
+      "\nEnds with 4 if there are errors or the text is no list, with 2 if the text cannot be had.",
     )
     .action(async (list: string, options: LintCommandOptions) =>
       done(await ecosystemLint(list, options, output))
