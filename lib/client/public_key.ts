@@ -23,6 +23,9 @@ export function keyBytes(key: Uint8Array | string): Uint8Array {
   );
 }
 
+/** Decoding a point takes a millisecond or so, and many questions have the same key. */
+const usable = new WeakSet<Uint8Array>();
+
 /**
  * Reads a key that answers are to be verified under. One under which nothing can be valid,
  * such as 32 zeros, would look like a server that keeps silent.
@@ -32,7 +35,11 @@ export function keyBytes(key: Uint8Array | string): Uint8Array {
  */
 export function verifiableKeyBytes(key: Uint8Array | string): Uint8Array {
   const bytes = keyBytes(key);
-  if (isVerifiableKey(bytes)) return bytes;
+  if (usable.has(bytes)) return bytes;
+  if (isVerifiableKey(bytes)) {
+    usable.add(bytes);
+    return bytes;
+  }
   throw new WireError(
     "key",
     "Cannot use public key: no signature can be valid under it",
