@@ -262,7 +262,7 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       `the key itself, for all to see in the list of processes; better in a file, or in ${
         KEY_VARIABLES.join(" or ")
       } from the environment or ${KEY_FILE}`,
-    ),
+    ).argParser((text: string) => text), // whatever is wrong with it is said without it
     option(
       "--key-file <file>",
       "file with a long-term key; may be repeated, clients then say which they mean",

@@ -27,7 +27,7 @@ import { checkConfig, type CheckedConfig } from "./check.ts";
 import { startMonitor } from "./monitor.ts";
 import { logEvents, logStats } from "./event_log.ts";
 import type { Ignored } from "../ignored.ts";
-import { EXIT } from "../terminal/exit_code.ts";
+import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import {
   hasKeys,
   type KeyOptions,
@@ -243,6 +243,13 @@ function listenOptions(options: RunOptions): ServeOptions {
     ...(hostname === undefined ? [] : [{ hostname, port }]),
     ...(listen ?? []),
   ];
+  const names = both.map(({ hostname, port }) => formatAddress(hostname, port));
+  const twice = both.findIndex(({ port }, i) =>
+    port !== 0 && names.indexOf(names[i] as string) < i
+  );
+  if (twice >= 0) {
+    throw new UsageError(`cannot listen on ${names[twice]} twice`);
+  }
   return {
     port,
     tcp,
