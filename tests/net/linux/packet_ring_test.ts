@@ -6,14 +6,20 @@ import { linuxUdpProblem } from "../../../lib/net/linux/udp.ts";
 const MISSING = linuxUdpProblem();
 const SLOTS = 4;
 
-/** Has the socket say that packets are there, so many times, before it looks. */
-function alarmed(times: number): Disposable {
-  const { waitAside } = LibcSocket.prototype;
-  LibcSocket.prototype.waitAside = function () {
-    return times-- > 0 ? Promise.resolve("packets") : waitAside.call(this);
+/**
+ * Has a socket say that packets are there, so many times before it is true. Nobody waits
+ * and nobody rests.
+ */
+function alarmed(times: number, truth: Promise<unknown>): Disposable {
+  const { waitAside, restAside } = LibcSocket.prototype;
+  LibcSocket.prototype.waitAside = async () => {
+    if (times-- <= 0) await truth;
+    return "packets";
   };
+  LibcSocket.prototype.restAside = () => Promise.resolve();
   return {
-    [Symbol.dispose]: () => void (LibcSocket.prototype.waitAside = waitAside),
+    [Symbol.dispose]: () =>
+      void Object.assign(LibcSocket.prototype, { waitAside, restAside }),
   };
 }
 
@@ -38,15 +44,18 @@ Deno.test({
   ignore: MISSING !== undefined,
   fn: async () => {
     using ring = openRing();
-    using _ = alarmed(3);
-    const received = ring.receiveAside();
     const client = Deno.listenDatagram({
       transport: "udp",
       hostname: "127.0.0.1",
       port: 0,
     });
+    const { promise: looked, resolve: look } = Promise.withResolvers<void>();
     const to = { transport: "udp", ...ring.address } as const;
-    await client.send(new Uint8Array(8), to);
+    const sent = looked.then(() => client.send(new Uint8Array(8), to));
+    using _ = alarmed(3, sent);
+    const received = ring.receiveAside();
+    look();
+    await sent;
     client.close();
     // 0 would mean that it was stopped, and whoever hears that serves no more.
     assert.equal(await received, 1);
@@ -59,14 +68,8 @@ Deno.test({
     (MISSING === undefined ? "" : ` (skipped: ${MISSING})`),
   ignore: MISSING !== undefined,
   fn: async () => {
-    const { restAside } = LibcSocket.prototype;
-    LibcSocket.prototype.restAside = () => Promise.resolve(); // no waiting here
-    try {
-      using ring = openRing();
-      using _ = alarmed(Infinity);
-      await assert.rejects(ring.receiveAside(), /^Error: Socket only fails$/);
-    } finally {
-      LibcSocket.prototype.restAside = restAside;
-    }
+    using ring = openRing();
+    using _ = alarmed(Infinity, Promise.resolve());
+    await assert.rejects(ring.receiveAside(), /^Error: Socket only fails$/);
   },
 });
