@@ -336,6 +336,12 @@ export function naming<T, P>(
   };
 }
 
+/** Takes any word there is; an empty one is a variable that was not set. */
+export function parseWord(text: string): string {
+  if (text === "") throw new UsageError("cannot use an empty word");
+  return text;
+}
+
 /** Reads one of a few words. */
 export function parseChoice<T extends string>(
   choices: readonly T[],

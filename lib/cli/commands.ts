@@ -20,6 +20,7 @@ import {
   parseTimeout,
   parseValidity,
   parseVersions,
+  parseWord,
   parseWorkers,
 } from "./arguments.ts";
 import {
@@ -189,7 +190,7 @@ function addProbe(program: Command, output: Output, done: Done): Command {
   const command = program.command("probe");
   return command
     .description(
-      "show which versions a server speaks, and why the others fail",
+      "show which versions a server speaks over UDP and TCP, and why the others fail",
     )
     .argument("<target...>", TARGET_HELP)
     .option("--dump", "decode each request and reply")
@@ -228,7 +229,6 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     const note = variable === undefined ? "" : ` ${variableNote(variable)}`;
     return new Option(flags, description + note);
   };
-  const word = (text: string) => text;
   const command = server.command("run")
     .description("answer requests over UDP and TCP");
   const options: readonly Option[] = [
@@ -260,15 +260,15 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       `the long-term key itself, which the process list shows to everybody; safer are --key-file, ${
         KEY_VARIABLES.join(" or ")
       } and ${KEY_FILE}`,
-    ),
+    ).argParser((text: string) => text), // whatever is wrong with it is said without it
     option(
       "--key-file <file>",
       "file with a long-term key; repeatable, clients then say which key they expect",
-    ).argParser(repeatable(word)),
+    ).argParser(repeatable(parseWord)),
     option(
       "--delegation <file>",
       "file from 'server delegate', in place of the long-term key; repeatable",
-    ).argParser(repeatable(word)),
+    ).argParser(repeatable(parseWord)),
     option(
       "--radius <seconds>",
       "radius of replies: how far the clock may be off, rounding included",

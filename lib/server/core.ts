@@ -7,7 +7,7 @@
 
 import { SERVER_VERSIONS } from "../wire/dialect.ts";
 import { checkServerOptions } from "./check_options.ts";
-import type { ClockStatus } from "./clock_guard.ts";
+import type { ClockCause, ClockStatus } from "./clock_guard.ts";
 import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
 import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
 import type { Signer } from "../crypto/ed25519.ts";
@@ -184,8 +184,7 @@ export class Server {
   /**
    * What other threads need to answer as this server does. It holds secrets.
    *
-   * @returns `undefined` if it was not made with `exportable`, or is a subclass or overrides
-   *   something, or has functions among its options.
+   * @returns `undefined` without `exportable`, for a subclass, or with functions as options.
    */
   export(): PortableServer | undefined {
     const options = portableOptions(this.#options);
@@ -235,6 +234,11 @@ export class Server {
   /** How the clock is doing, as far as the system says. */
   get clockStatus(): ClockStatus {
     return this.#clock.status;
+  }
+
+  /** Why the clock is not trusted as it is, where the system says. */
+  get clockCause(): ClockCause | undefined {
+    return this.#clock.cause;
   }
 
   /**
@@ -294,9 +298,8 @@ export class Server {
    */
   async handleBatch(
     packets: readonly Uint8Array[],
-    options: HandleOptions = {},
+    { transport, peers }: HandleOptions = {},
   ): Promise<Outcome[]> {
-    const { transport, peers } = options;
     try {
       const responder = this.#responder ?? await this.#prepare();
       const moment = await this.#moment();
@@ -309,16 +312,14 @@ export class Server {
         rewrite: (reply, request) => this.rewriteReply(reply, request),
       });
     } catch (error) {
-      // A fault nobody foresaw: it must cost the packet that causes it its answer, and
-      // no other one.
+      // A fault nobody foresaw must cost the packet that causes it its answer, no other one.
       if (packets.length <= 1) {
         this.#panic(error);
         return packets.map(() => ({ drop: "internal" }));
       }
       const outcomes: Outcome[] = [];
       for (const [i, packet] of packets.entries()) {
-        const peer = peers?.[i];
-        const alone = { transport, peers: peer && [peer] };
+        const alone = { transport, peers: peers?.slice(i, i + 1) };
         outcomes.push(...await this.handleBatch([packet], alone));
       }
       return outcomes;

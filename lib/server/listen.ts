@@ -170,10 +170,23 @@ async function wanted(
 ): Promise<readonly ListenAddress[]> {
   const { hostname = ANY, port = DEFAULT_PORT, open } = options;
   const given = await named(options.listen ?? [{ hostname, port }]);
+  refuseTwice(given);
   const asked = mergeWildcards(given);
   const isAny = (one: ListenAddress) => one.hostname === ANY;
   if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
   return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
+}
+
+/** The system would say that somebody has the address, and not that we are that one. */
+function refuseTwice(given: readonly ListenAddress[]): void {
+  const seen = new Set<string>();
+  for (const { hostname, port } of given) {
+    const name = formatAddress(hostname, port);
+    if (port !== 0 && seen.has(name)) {
+      throw new ServerError("config", `Cannot listen on ${name} twice`);
+    }
+    seen.add(name);
+  }
 }
 
 async function named(

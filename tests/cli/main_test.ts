@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
-import { assertFailure, execute, fails, json, run } from "../_support/cli.ts";
+import {
+  assertFailure,
+  execute,
+  fails,
+  json,
+  run,
+  STRANGER,
+} from "../_support/cli.ts";
 
 const COMMANDS = [
   [],
@@ -212,7 +219,7 @@ Deno.test("--verbose adds what lay behind an error", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
-  const key = btoa("k".repeat(32));
+  const key = STRANGER;
   const words = ["query", `127.0.0.1:${port}`, key, "--transport=tcp"];
   const { code, err } = await run("-v", ...words);
   assert.equal(code, 3);

@@ -114,6 +114,24 @@ Deno.test("sockets that somebody else opens are theirs to choose", async () => {
   assert.equal(opened.pools.length, 0);
 });
 
+Deno.test("an address that is named twice is refused, in whatever spelling", async () => {
+  const port = 2002; // never opened
+  const pairs = [
+    ["127.0.0.1", "127.0.0.1"],
+    ["127.0.0.1", "::ffff:127.0.0.1"],
+    ["[::1]", "0::1"],
+    ["::", "0::0"],
+    ["localhost", "localhost"],
+  ];
+  for (const names of pairs) {
+    const listen = names.map((hostname) => ({ hostname, port }));
+    await assert.rejects(
+      open({ listen }),
+      isConfig(/^Cannot listen on (127\.0\.0\.1|\[::1?\]):2002 twice$/),
+    );
+  }
+});
+
 linux(
   "a server that other threads cannot be told of has no workers",
   async () => {

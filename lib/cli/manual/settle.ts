@@ -7,7 +7,7 @@
 
 import { styleText } from "node:util";
 import type { Argument, Command, Option } from "commander";
-import { naming } from "../arguments.ts";
+import { naming, parseWord } from "../arguments.ts";
 import { EXIT_MEANINGS } from "../terminal/exit_code.ts";
 import type { Output } from "../terminal/output.ts";
 import { NOTES, type Notes } from "./notes.ts";
@@ -27,11 +27,15 @@ function visit(
   output: Output,
 ): void {
   for (const option of command.options) {
-    const { long, parseArg } = option;
-    if (!parseArg) continue;
+    if (!option.required && !option.optional) continue;
+    const { long, parseArg = parseWord } = option;
     const words = wordsFor(parseArg);
     if (words) option.choices(words);
     option.argParser(naming(long ?? option.flags, parseArg));
+  }
+  for (const argument of command.registeredArguments) {
+    if (argument.variadic || argument.parseArg) continue;
+    argument.argParser(naming(argument.name(), parseWord));
   }
   const notes = NOTES[path.join(" ")];
   if (notes) command.addHelpText("after", describeNotes(notes));

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { dialectFor } from "../../wire/dialect.ts";
+import {
+  type Dialect,
+  dialectFor,
+  DIALECTS,
+  formatVersion,
+} from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import type { V1Context } from "../../wire/certificate.ts";
 import { formatAddress } from "../../net/datagram.ts";
@@ -66,11 +71,15 @@ export interface RunOptions extends KeyOptions {
   readonly json?: boolean;
 }
 
+const { "rfc-10049": RFC, "draft-14": DRAFT } = DIALECTS;
+
 /** What would do nothing, or not what it says, beside these options. */
 export function ignoredByRun(options: RunOptions): Ignored[] {
   const { host, listen, keyFile = [], privateKey, delegation = [] } = options;
   const isDelegated = delegation.length > 0 && keyFile.length === 0 &&
     privateKey === undefined;
+  const versions = options.versions && numbersOf(options.versions);
+  const answers = ({ code }: Dialect) => versions?.includes(code) ?? true;
   return [
     {
       option: "--port",
@@ -106,6 +115,18 @@ export function ignoredByRun(options: RunOptions): Ignored[] {
       option: "--grease-probability",
       because: "with --no-grease",
       when: !options.grease,
+    },
+    {
+      option: "--prefer-rfc",
+      because: `with --versions that lack ${formatVersion(RFC.code)} or ${
+        formatVersion(DRAFT.code)
+      }`,
+      when: !answers(RFC) || !answers(DRAFT),
+    },
+    {
+      option: "--v1-context",
+      because: `with --versions that lack ${formatVersion(RFC.code)}`,
+      when: !answers(RFC),
     },
     {
       option: "--json",
@@ -250,6 +271,8 @@ function checkedConfig(options: RunOptions, keys: LoadedKeys): CheckedConfig {
     trustClock: options.trustClock ?? false,
     validitySeconds: options.validitySeconds,
     greaseProbability: options.grease ? options.greaseProbability : 0,
+    preferRfc: options.preferRfc ?? false,
+    v1Context: options.v1Context,
     statsIntervalSeconds: options.statsInterval,
     json: options.json ?? false,
   };

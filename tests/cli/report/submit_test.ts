@@ -322,7 +322,6 @@ Deno.test("report submit sends nothing over plain HTTP, except on this machine",
       "http://127.0.0.1.example/",
       "ftp://127.0.0.1/",
       "collector.example",
-      "",
     ]
   ) {
     await fails(
