@@ -8,12 +8,14 @@ import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
 import config from "../../deno.json" with { type: "json" };
+import { DEFAULT_DELAY_MICROS } from "../server/listen.ts";
 import { DEFAULT_PORT } from "../server/serve.ts";
 import {
   naming,
   parseChoice,
   parseCount,
   parseDays,
+  parseDelay,
   parseFraction,
   parseInterval,
   parseListen,
@@ -252,6 +254,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       "--workers <n>",
       "threads for each UDP address, with --io linux; one for each core without",
     ).argParser(parseWorkers),
+    option(
+      "--max-delay <microseconds>",
+      "let requests that come often gather so long before workers answer them, 0 for not at all",
+    ).default(DEFAULT_DELAY_MICROS).argParser(parseDelay),
     option(
       "--private-key <key>",
       `the key itself, for all to see in the list of processes; better in a file, or in ${
