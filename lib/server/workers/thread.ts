@@ -20,7 +20,7 @@ import type { PacketRing } from "../../net/linux/packet_ring.ts";
 import { Pace } from "../../net/linux/pace.ts";
 import { Server } from "../core.ts";
 import type { Order, Report } from "./message.ts";
-import { Rehearsal } from "./rehearsal.ts";
+import { rehearse } from "./rehearsal.ts";
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<Order>) => void;
@@ -36,9 +36,6 @@ const REPORT_MS = 1000;
  * it has to be together with the one that has started it.
  */
 const TURN_MS = 2_000;
-
-/** When nobody has asked for so long, there is time to rehearse. */
-const QUIET_MS = 500;
 
 /** Faults in a row after which the worker gives itself up, to be replaced. */
 const MAX_FAULTS = 100;
@@ -104,6 +101,7 @@ async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
   });
   created.resolve(server);
   const slots = server.openSlots() as FastResponder;
+  await rehearse(server, slots);
   pace = new Pace(order.maxDelayMicros / 1000);
   const ring = openPacketRing({
     hostname: order.hostname,
@@ -134,21 +132,13 @@ async function loop(
   orders: Int32Array,
 ): Promise<void> {
   let turnAt = performance.now();
-  let rehearsal: Rehearsal | undefined = new Rehearsal(server, slots);
-  let timeoutMs = QUIET_MS;
   for (let faults = 0; !stopping;) {
     try {
-      const count = ring.receive(timeoutMs);
+      const count = ring.receive(TURN_MS);
       if (count > 0) {
         const pending = answer(server, ring, slots, count);
         if (pending) await pending;
         unreported = true;
-      }
-      // Not before it has once been idle: whoever is asked a lot needs none.
-      if (count < 0 && rehearsal) {
-        await rehearsal.go();
-        if (rehearsal.isOver) rehearsal = undefined;
-        timeoutMs = rehearsal ? 0 : TURN_MS;
       }
       const now = performance.now();
       if (unreported && now - reportedAt >= REPORT_MS) report();
