@@ -4,7 +4,11 @@
  * @module
  */
 
-import { MAX_RADIUS_SECONDS, MAX_WORKERS } from "../server/check_options.ts";
+import {
+  MAX_DELAY_MICROS,
+  MAX_RADIUS_SECONDS,
+  MAX_WORKERS,
+} from "../server/check_options.ts";
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
 import { parseKey } from "../wire/key_text.ts";
@@ -136,6 +140,15 @@ export function parseWorkers(text: string): number {
     );
   }
   return count;
+}
+
+/** Reads `--max-delay`, in microseconds. */
+export function parseDelay(text: string): number {
+  const micros = parseDecimal(text);
+  if (micros >= 0 && micros <= MAX_DELAY_MICROS) return micros;
+  throw new UsageError(
+    `cannot use "${text}" for --max-delay: it takes 0 to ${MAX_DELAY_MICROS} microseconds`,
+  );
 }
 
 /** A certificate's window is in seconds of 32 bits, or close to that. */

@@ -7,11 +7,13 @@
 import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
+import { DEFAULT_DELAY_MICROS } from "../server/listen.ts";
 import { DEFAULT_PORT } from "../server/serve.ts";
 import {
   parseChoice,
   parseCount,
   parseDays,
+  parseDelay,
   parseFraction,
   parseInterval,
   parseListen,
@@ -255,6 +257,10 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
       "--workers <n>",
       "threads for each UDP address, with --io linux (default: one for each core)",
     ).argParser(parseWorkers),
+    option(
+      "--max-delay <microseconds>",
+      "longest time that workers let requests gather which come often; 0 for not at all",
+    ).default(DEFAULT_DELAY_MICROS).argParser(parseDelay),
     option(
       "--private-key <key>",
       `the long-term key itself, which the process list shows to everybody; safer are --key-file, ${

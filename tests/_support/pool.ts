@@ -61,6 +61,7 @@ export async function openPool(
     ...LOOPBACK,
     workers,
     maxBatch: 128,
+    maxDelayMicros: 1000,
     receiveBufferBytes: 1 << 20,
     onEvent: (event) => void events.push(event),
     ...options,

@@ -167,6 +167,11 @@ const WALKS: readonly Walk[] = [
         port,
       }])],
   },
+  {
+    option: "ServeOptions.maxDelayMicros",
+    takes: [0, 1, 1.5],
+    calls: [serving("maxDelayMicros")],
+  },
   { option: "ServeOptions.workers", takes: [0], calls: [serving("workers")] },
   {
     option: "ServeOptions.selfCheckSeconds",

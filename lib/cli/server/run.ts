@@ -13,6 +13,7 @@ import {
 import { formatKey } from "../../wire/key_text.ts";
 import type { V1Context } from "../../wire/certificate.ts";
 import { formatAddress } from "../../net/datagram.ts";
+import { every } from "../../net/heartbeat.ts";
 import { openNotifier } from "../../net/notify.ts";
 import {
   type ListenAddress,
@@ -54,6 +55,7 @@ export interface RunOptions extends KeyOptions {
   readonly maxConnectionsPerAddress: number;
   readonly io: ServerIo;
   readonly workers?: number;
+  readonly maxDelay: number;
   readonly radius: number;
   readonly maxRadius: number;
   readonly trustClock?: boolean;
@@ -94,6 +96,11 @@ export function ignoredByRun(options: RunOptions): Ignored[] {
     {
       option: "--workers",
       because: "with --io portable",
+      when: options.io === "portable",
+    },
+    {
+      option: "--max-delay",
+      because: "with --io portable, which has no workers",
       when: options.io === "portable",
     },
     {
@@ -166,12 +173,9 @@ export async function serverRun(
     const watch = KeyWatch.start(options, server, keys, log);
     await server.lookAfter();
     cleanups.push(
-      ...every(WATCH_MS, () => server.lookAfter()),
-      ...every(WATCH_MS, () => watch.check()),
-      ...every(
-        options.statsInterval * 1000,
-        () => logStats(log, running.counters),
-      ),
+      every(WATCH_MS, () => server.lookAfter()),
+      every(WATCH_MS, () => watch.check()),
+      ...stats(options, () => logStats(log, running.counters)),
       onReload(() => void watch.reload()),
     );
     if (options.metrics) {
@@ -256,6 +260,7 @@ function listenOptions(options: RunOptions): ServeOptions {
     tcpLimits: { maxConnections, maxConnectionsPerAddress },
     io,
     workers: options.workers ?? navigator.hardwareConcurrency,
+    maxDelayMicros: options.maxDelay,
     ...(both.length === 0 ? {} : { listen: both }),
   };
 }
@@ -315,13 +320,19 @@ function startNotifier(
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
   const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;
-  cleanups.push(...every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
+  if (watchdog >= 2) {
+    cleanups.push(every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
+  }
   return notifier;
 }
 
-/** Repeats an action; gives the way to end it, or nothing for an interval of 0. */
-function every(milliseconds: number, action: () => unknown): (() => void)[] {
-  if (!(milliseconds >= 1)) return [];
-  const timer = setInterval(action, Math.min(milliseconds, 0x7fffffff));
-  return [() => clearInterval(timer)];
+/** Timers of the runtime reach no further. */
+const LONGEST_MS = 0x7fffffff;
+
+function stats(
+  { statsInterval }: RunOptions,
+  action: () => void,
+): (() => void)[] {
+  if (statsInterval === 0) return [];
+  return [every(Math.min(statsInterval * 1000, LONGEST_MS), action)];
 }
