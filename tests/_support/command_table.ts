@@ -21,7 +21,7 @@ function below(command: Command, path: readonly string[]): Leaf[] {
     .flatMap((child) => below(child as Command, [...path, child.name()]));
 }
 
-/** Tried in turn; the last is for options that list what they take. */
+/** Tried in turn, where an option does not list what it takes. */
 const CANDIDATES = ["1", "4", "127.0.0.1:0", "0.5"];
 
 /** Words that give an option a value that it takes and does not have by default. */
@@ -31,20 +31,17 @@ export function giving(option: Option): string[] {
   return [name, valueFor(option)];
 }
 
-function valueFor({ long, parseArg, defaultValue }: Option): string {
-  const hints: string[] = [];
-  for (const text of CANDIDATES) {
+function valueFor(option: Option): string {
+  const { long, parseArg, defaultValue, argChoices = CANDIDATES } = option;
+  const value = argChoices.find((text) => {
     try {
-      const value = parseArg?.(text, undefined as never) as unknown;
-      if (value !== defaultValue) return text;
-    } catch (error) {
-      hints.push((error as { hint?: string }).hint ?? "");
+      return parseArg?.(text, undefined as never) !== defaultValue;
+    } catch {
+      return false;
     }
-  }
-  const [, listed = ""] = /^possible are (.*)$/.exec(hints[0] ?? "") ?? [];
-  const other = listed.split(", ").find((word) => word !== defaultValue);
-  if (!other) throw new Error(`no value is known for ${long}`);
-  return other;
+  });
+  if (value === undefined) throw new Error(`no value is known for ${long}`);
+  return value;
 }
 
 /** All pairs. */

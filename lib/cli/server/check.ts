@@ -86,6 +86,7 @@ export async function checkConfig(
       io: sockets.io,
       ioReason: sockets.reason,
       workers,
+      ...(workers > 0 && { maxDelayMicros: config.listen.maxDelayMicros }),
       limits: config.listen.tcp ? limits : undefined,
       radiusSeconds: config.radiusSeconds,
       maxRadiusSeconds: config.trustClock ? undefined : config.maxRadiusSeconds,
