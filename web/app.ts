@@ -91,7 +91,7 @@ class App {
       round.chain,
       ({ exchange }) => fetchExchange(exchange).catch(asError),
     );
-    const check = await checkRound(round, exchanges);
+    const check = await checkRound(round, exchanges, nextTurn);
     if (turn !== this.#turn) return;
     this.#check = check;
     this.#badge.show(round, check);
@@ -209,6 +209,10 @@ function decode(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function asError(error: unknown): Error {

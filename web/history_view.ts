@@ -224,6 +224,7 @@ export class HistoryView {
       this.#content.replaceChildren(...parts(card, panel, bad));
       return;
     }
+    const isOpen = this.#content.querySelector("details")?.open ?? false;
     const strip = el(
       "figure",
       { class: "availability" },
@@ -234,7 +235,7 @@ export class HistoryView {
       ? el("p", { class: "empty" }, "No rounds in this span.")
       : this.#charts.element;
     this.#content.replaceChildren(
-      ...parts(card, panel, strip, body, tableOf(history)),
+      ...parts(card, panel, strip, body, tableOf(history, isOpen)),
     );
     if (history.points.length > 0) this.#charts.draw(history);
   }
@@ -269,7 +270,7 @@ function untilSeen(element: Element): Promise<void> {
   });
 }
 
-function tableOf({ points }: History): HTMLElement {
+function tableOf({ points }: History, isOpen: boolean): HTMLElement {
   const span = (value: MinMaxMean | null, say: (n: number) => string) =>
     el("td", { class: "number" }, value === null ? "–" : say(value.mean));
   const heads = [
@@ -283,7 +284,7 @@ function tableOf({ points }: History): HTMLElement {
   const shown = points.slice(-TABLE_ROWS).toReversed();
   return el(
     "details",
-    { class: "numbers" },
+    { class: "numbers", open: isOpen },
     el("summary", {}, "The same in numbers"),
     el(
       "table",
