@@ -13,7 +13,7 @@ import type {
 import { AskPanel } from "./ask_panel.ts";
 import type { RoundCheck } from "./check.ts";
 import { button, el, isolated } from "./dom.ts";
-import { eachOf, fetchHistory } from "./fetch.ts";
+import { fetchHistory, inTurn } from "./fetch.ts";
 import { formatClock, formatOffset, formatSpan } from "./format.ts";
 import { HistoryCharts, type Range } from "./history_charts.ts";
 import { serverCard } from "./server_card.ts";
@@ -111,7 +111,7 @@ export class HistoryView {
       this.#server,
       this.#spanMs,
       this.#endMs ?? state.round?.id,
-      check !== undefined,
+      this.#server !== undefined && check !== undefined,
     ].join();
     if (key === this.#shown) return;
     this.#shown = key;
@@ -177,26 +177,33 @@ export class HistoryView {
     this.#content.replaceChildren(
       el("ul", { class: "strips" }, ...rows.map(({ row }) => row)),
     );
-    await eachOf(rows, async ({ row, name }) => {
-      if (turn !== this.#turn) return;
-      await untilSeen(row);
-      const history = await fetchHistory(
-        name,
-        fromMs,
-        toMs,
-        points(STRIP_POINTS),
-      )
-        .catch(asError);
-      if (turn !== this.#turn) return;
-      row.append(
-        ...history instanceof Error
-          ? [el("span", { class: "bad" }, history.message)]
-          : [
-            drawStrip(history, 22),
-            el("span", { class: "quiet" }, describe(history)),
-          ],
+    for (const { row, name } of rows) {
+      this.#fillStrip(
+        row,
+        turn,
+        () => fetchHistory(name, fromMs, toMs, points(STRIP_POINTS)),
       );
-    });
+    }
+  }
+
+  async #fillStrip(
+    row: HTMLElement,
+    turn: number,
+    load: () => Promise<History>,
+  ): Promise<void> {
+    await untilSeen(row);
+    const history = await inTurn(async () =>
+      turn === this.#turn ? await load() : undefined
+    ).catch(asError);
+    if (turn !== this.#turn || history === undefined) return;
+    row.append(
+      ...history instanceof Error
+        ? [el("span", { class: "bad" }, history.message)]
+        : [
+          drawStrip(history, 22),
+          el("span", { class: "quiet" }, describe(history)),
+        ],
+    );
   }
 
   async #loadOne(

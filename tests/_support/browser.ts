@@ -192,8 +192,9 @@ export async function startBrowser(): Promise<Browser> {
  */
 export async function barriersIn(page: Page): Promise<string[]> {
   const source = axe?.source ?? "";
-  await page.evaluate(`void (() => { ${source} })()`);
+  await page.evaluate(`void (globalThis.axe ?? (() => { ${source} })())`);
   return await page.evaluate(`axe.run(document, {
+    resultTypes: ["violations"],
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
   }).then(({ violations }) =>
     violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200))
