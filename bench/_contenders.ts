@@ -208,6 +208,7 @@ export async function contenders(
     ours("linux", 1, DEFAULT_VERSION),
     ours("linux", 2, DEFAULT_VERSION),
     bareEcho("linux"),
+    bareEcho("signing"),
     bareEcho("deno"),
     ...[...versions].flatMap((version) => [
       ours("portable", 1, version),

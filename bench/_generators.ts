@@ -1,6 +1,7 @@
 /**
  * What `server_bench.ts` makes its load with: `roughly bench`, or another program with the
- * command line `HOST PORT SECONDS WINDOW VERSION PID` that prints one line of `name=value`.
+ * command line `HOST PORT SECONDS WINDOW VERSION PID`, or with a rate in the place of the
+ * window, that prints one line of `name=value`.
  *
  * @module
  */
@@ -12,11 +13,16 @@ import { program } from "./_contenders.ts";
 
 const SERVER = "127.0.0.1";
 
+/** So many requests under way at any time, or so many a second, whatever comes back. */
+export type Amount =
+  | { readonly kind: "window"; readonly window: number }
+  | { readonly kind: "rate"; readonly rate: number };
+
 /** What to do to a server. */
 export interface Load {
   readonly port: number;
   readonly pid: number;
-  readonly window: number;
+  readonly amount: Amount;
   readonly version: string;
   readonly seconds: number;
 }
@@ -27,6 +33,7 @@ export interface Measured {
   readonly cpuMicrosPerResponse: number | undefined;
   readonly serverCoresBusy: number | undefined;
   readonly p50Micros: number | undefined;
+  readonly p99Micros: number | undefined;
   readonly lost: number;
   readonly bottleneck: string;
 }
@@ -48,10 +55,10 @@ const BUSY_CORES = 0.9;
 
 /** Our own. */
 export const roughlyBench: Generator = async (load, core, signal) => {
-  const { port, pid, window, version, seconds } = load;
+  const { port, pid, amount, version, seconds } = load;
   const launch = program(
     "cli.ts",
-    ...["bench", `${SERVER}:${port}`, "--window", String(window)],
+    ...["bench", `${SERVER}:${port}`, ...wordsFor(amount)],
     ...["--duration", String(seconds), "--warmup", "1", "--json"],
     ...["--offer", version, "--pid", String(pid)],
   );
@@ -65,16 +72,46 @@ export const roughlyBench: Generator = async (load, core, signal) => {
     cpuMicrosPerResponse: summary.server?.cpuMicrosPerResponse,
     serverCoresBusy: summary.server?.coresBusy,
     p50Micros: summary.latencyMicros?.p50,
+    p99Micros: summary.latencyMicros?.p99,
     lost: summary.lost,
     bottleneck: summary.bottleneck,
   };
 };
 
+function wordsFor(amount: Amount): string[] {
+  return amount.kind === "window"
+    ? ["--window", String(amount.window)]
+    : ["--rate", String(amount.rate)];
+}
+
+/** What a server costs that nobody asks. */
+export async function idle(
+  { pid, seconds }: Pick<Load, "pid" | "seconds">,
+  signal: AbortSignal,
+): Promise<Measured | string> {
+  const before = processCpuMicros(pid);
+  await delay(seconds * 1000, undefined, { signal });
+  const after = processCpuMicros(pid);
+  if (typeof before !== "number" || typeof after !== "number") {
+    return `its CPU time cannot be read: ${after}`;
+  }
+  return {
+    responsesPerSecond: 0,
+    cpuMicrosPerResponse: undefined,
+    serverCoresBusy: (after - before) / seconds / 1e6,
+    p50Micros: undefined,
+    p99Micros: undefined,
+    lost: 0,
+    bottleneck: "none",
+  };
+}
+
 /** Another program. */
 export function external(command: string): Generator {
   return async (load, core, signal) => {
-    const { port, pid, window, version, seconds } = load;
-    const words = [SERVER, port, seconds, window, version, pid].map(String);
+    const { port, pid, amount, version, seconds } = load;
+    const number = amount.kind === "window" ? amount.window : amount.rate;
+    const words = [SERVER, port, seconds, number, version, pid].map(String);
     await using child = await Child.start({ command, args: words }, core);
     const coresBusy = await finish(child, seconds, signal);
     const { code, out, err } = await child.text();
@@ -84,16 +121,17 @@ export function external(command: string): Generator {
         Number(value),
       ]),
     );
-    const answers = values.get("rps") ?? 0;
+    const answers = values.get("rps") ?? (values.get("got") ?? 0) / seconds;
     if (answers === 0) {
       return `no answers (generator ended with ${code}): ${err.trim()}`;
     }
-    const server = values.get("cpu_util");
+    const server = values.get("cpu_util") ?? values.get("core_share");
     return {
       responsesPerSecond: answers,
       cpuMicrosPerResponse: values.get("cpu_us_per_resp"),
       serverCoresBusy: server,
       p50Micros: values.get("p50_us"),
+      p99Micros: values.get("p99_us"),
       lost: values.get("lost") ?? 0,
       bottleneck: (server ?? 0) >= BUSY_CORES
         ? "server"

@@ -4,53 +4,70 @@
  * @module
  */
 
-import { table } from "../lib/cli/terminal/output.ts";
+import { table } from "../lib/cli/terminal/table.ts";
 import type { Contender } from "./_contenders.ts";
-import type { Measured } from "./_generators.ts";
+import type { Amount, Measured } from "./_generators.ts";
 
-/** What came of one server at one window; text is why nothing did. */
+/** What came of one server under one load; text is why nothing did. */
 export interface Row {
   readonly server: Contender;
-  readonly window?: number;
+  readonly amount?: Amount;
   readonly measured: Measured | string;
 }
 
 const HEAD = [
-  ...["SERVER", "VERSION", "WINDOW", "CPU us/response", "x OURS"],
-  ...["responses/s", "p50 us", "LOST", "SERVER CPU", "BOTTLENECK"],
+  ...["CPU us/response", "x OURS", "SERVER CPU", "responses/s"],
+  ...["p50 us", "p99 us", "LOST", "BOTTLENECK"],
 ];
 
-/** Lines: the table, what is missing from it, and what it compares with. */
-export function tableOf(rows: readonly Row[]): string[] {
-  const cells = [HEAD];
-  const missing: string[] = [];
+/** Lines: a table for each kind of load, what is missing, and what they compare with. */
+export function tablesOf(rows: readonly Row[]): string[] {
   const base = baseOf(rows);
-  for (const row of rows) {
-    const { server, window, measured } = row;
-    const { name, version } = server;
-    if (typeof measured === "string") {
-      const at = window === undefined ? "" : `, window ${window}`;
-      missing.push(`not available: ${name} (${version}${at}): ${measured}`);
-      continue;
-    }
-    cells.push([
-      ...[name, version, String(window)],
-      number(measured.cpuMicrosPerResponse, 2),
-      number(ratio(rows, base, row), 2),
-      number(measured.responsesPerSecond, 0),
-      number(measured.p50Micros, 0),
-      String(measured.lost),
-      `${number((measured.serverCoresBusy ?? NaN) * 100, 0)} %`,
-      measured.bottleneck,
-    ]);
+  const lines: string[] = [];
+  for (const kind of ["rate", "window"] as const) {
+    const cells = rows.filter(({ amount }) => amount?.kind === kind)
+      .flatMap((row) => cellsOf(rows, base, row));
+    const head = ["SERVER", "VERSION", kind.toUpperCase(), ...HEAD];
+    if (cells.length > 0) lines.push(...table([head, ...cells]), "");
   }
-  const lines = [...table(cells), "", ...missing];
+  for (const { server: { name, version }, amount, measured } of rows) {
+    if (typeof measured !== "string") continue;
+    const at = amount === undefined ? "" : `, ${textOf(amount)}`;
+    lines.push(`not available: ${name} (${version}${at}): ${measured}`);
+  }
   if (base !== undefined) {
     lines.push(
-      `"x OURS" is CPU time over that of "${base}", same version and window.`,
+      `"x OURS" is CPU time over that of "${base}", same version and load.`,
     );
   }
   return lines;
+}
+
+function textOf(amount: Amount): string {
+  return amount.kind === "window"
+    ? `window ${amount.window}`
+    : `${amount.rate}/s`;
+}
+
+function cellsOf(
+  rows: readonly Row[],
+  base: string | undefined,
+  row: Row,
+): string[][] {
+  const { server: { name, version }, amount, measured } = row;
+  if (typeof measured === "string" || amount === undefined) return [];
+  return [[
+    ...[name, version],
+    String(amount.kind === "window" ? amount.window : amount.rate || "idle"),
+    number(measured.cpuMicrosPerResponse, 2),
+    number(ratio(rows, base, row), 2),
+    `${number((measured.serverCoresBusy ?? NaN) * 100, 2)} %`,
+    number(measured.responsesPerSecond, 0),
+    number(measured.p50Micros, 0),
+    number(measured.p99Micros, 0),
+    String(measured.lost),
+    measured.bottleneck,
+  ]];
 }
 
 function number(value: number | undefined, digits: number): string {
@@ -70,13 +87,16 @@ function baseOf(rows: readonly Row[]): string | undefined {
 function ratio(
   rows: readonly Row[],
   base: string | undefined,
-  { server, window, measured }: Row,
+  { server, amount, measured }: Row,
 ): number {
-  const cpuOf = (measured: Row["measured"] | undefined): number =>
-    typeof measured === "object" ? measured.cpuMicrosPerResponse ?? NaN : NaN;
+  const costOf = (measured: Row["measured"] | undefined): number =>
+    typeof measured === "object"
+      ? measured.cpuMicrosPerResponse ?? measured.serverCoresBusy ?? NaN
+      : NaN;
   const other = rows.find((row) =>
     row.server.name === base && row.server.version === server.version &&
-    row.window === window
+    row.amount !== undefined && amount !== undefined &&
+    textOf(row.amount) === textOf(amount)
   );
-  return cpuOf(measured) / cpuOf(other?.measured);
+  return costOf(measured) / costOf(other?.measured);
 }

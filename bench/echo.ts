@@ -1,7 +1,8 @@
 /**
  * A server that sends every datagram back: what the network alone costs, to hold a server
- * against. `linux` is the packet ring in a thread that blocks, `seam` the same behind
- * promises, `deno` is `Deno.listenDatagram` with many receives under way.
+ * against. `linux` is the packet ring in a thread that blocks, `signing` the same with one
+ * signature for each batch, `seam` the ring behind promises, `deno` is `Deno.listenDatagram`
+ * with many receives under way.
  *
  * ```sh
  * deno run --allow-all --unstable-net bench/echo.ts linux 2002
@@ -10,6 +11,9 @@
  * @module
  */
 
+import { createSigner } from "../lib/crypto/ed25519.ts";
+import { Pace } from "../lib/net/linux/pace.ts";
+import { DEFAULT_DELAY_MICROS } from "../lib/server/listen.ts";
 import { openLinuxUdp, openPacketRing } from "../lib/net/linux/udp.ts";
 import { openDenoUdp } from "../lib/net/deno_udp.ts";
 import {
@@ -29,6 +33,12 @@ switch (kind) {
   case "linux":
     echoRing();
     break;
+  case "signing": {
+    const signer = createSigner(new Uint8Array(32));
+    const root = new Uint8Array(100);
+    echoRing(() => void signer.sign(root));
+    break;
+  }
   case "seam":
     await echoSocket(openLinuxUdp({ ...where, maxBatch: BATCH }));
     break;
@@ -39,14 +49,15 @@ switch (kind) {
     await echoListener();
     break;
   default:
-    throw new Error(`linux, seam, portable or deno, not ${kind}`);
+    throw new Error(`linux, signing, seam, portable or deno, not ${kind}`);
 }
 
-function echoRing(): void {
+function echoRing(beforeReplies = () => {}): void {
   const pages = BATCH * MAX_DATAGRAM_BYTES / 65536;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const ring = openPacketRing({
     ...where,
+    pace: new Pace(DEFAULT_DELAY_MICROS / 1000),
     memory: {
       bytes: new Uint8Array(memory.buffer),
       inputOffset: 0,
@@ -55,6 +66,7 @@ function echoRing(): void {
     },
   });
   for (let count; (count = ring.receive()) > 0; ring.flush()) {
+    beforeReplies();
     for (let i = 0; i < count; i++) {
       const length = ring.lengths[i] as number;
       if (length <= MAX_DATAGRAM_BYTES) {

@@ -3,8 +3,9 @@
  * Servers next to each other: each alone on one core, the same load from another core,
  * one table. `docs/performance.md` says how to read it.
  *
- *     deno task bench:server [--json] [--seconds N] [--windows 1,64,256] [--only TEXT]
- *         [--peer NAME=COMMAND]... [--generator PROGRAM]
+ *     deno task bench:server [--json] [--seconds N] [--windows 1,64,256] [--rates 0,100]
+ *         [--only TEXT] [--peer NAME=COMMAND]... [--generator PROGRAM]
+ *         [--rate-generator PROGRAM]
  *
  * @module
  */
@@ -16,33 +17,50 @@ import { onTermination } from "../lib/cli/terminal/signals.ts";
 import { jsonLine } from "../lib/cli/terminal/output.ts";
 import { canPin, Child, freePort, untilAnswered } from "./_child.ts";
 import { type Contender, contenders } from "./_contenders.ts";
-import { external, type Generator, roughlyBench } from "./_generators.ts";
-import { type Row, tableOf } from "./_server_table.ts";
+import {
+  type Amount,
+  external,
+  type Generator,
+  idle,
+  roughlyBench,
+} from "./_generators.ts";
+import { type Row, tablesOf } from "./_server_table.ts";
 
 const SCHEMA = "roughly/server-bench/1";
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
+const OURS = "roughly bench";
 
 const { values: options } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     seconds: { type: "string", default: "3" },
-    windows: { type: "string", default: "1,64,256" },
+    windows: { type: "string", default: "1,16,64,256" },
+    rates: { type: "string", default: "0,100,1000,10000,50000" },
     only: { type: "string", multiple: true, default: [] },
     peer: { type: "string", multiple: true, default: [] },
     generator: { type: "string" },
+    "rate-generator": { type: "string" },
   },
 });
 const seconds = Number(options.seconds);
-const windows = options.windows.split(",").map(Number);
-if (!(seconds > 0 && seconds <= 60) || !windows.every((n) => n > 0)) {
+const windows = numbersOf(options.windows);
+const rates = numbersOf(options.rates);
+if (
+  !(seconds > 0 && seconds <= 60) || !windows.every((n) => n > 0) ||
+  !rates.every((n) => n >= 0)
+) {
   console.error("roughly: error: cannot use these numbers");
   Deno.exit(2);
 }
-const generatorName = options.generator ?? "roughly bench";
-const generate: Generator = options.generator === undefined
-  ? roughlyBench
-  : external(options.generator);
+const amounts: Amount[] = [
+  ...rates.map((rate) => ({ kind: "rate", rate }) as const),
+  ...windows.map((window) => ({ kind: "window", window }) as const),
+];
+const generators = {
+  window: generatorFor(options.generator),
+  rate: generatorFor(options["rate-generator"]),
+};
 
 const stop = new AbortController();
 const forget = onTermination((signal) => stop.abort(signal));
@@ -62,12 +80,20 @@ try {
   forget();
   await Deno.remove(folder, { recursive: true });
 }
-if (!options.json) { for (const line of tableOf(rows)) console.log(line); }
+if (!options.json) { for (const line of tablesOf(rows)) console.log(line); }
 Deno.exitCode = stop.signal.reason === "SIGTERM"
   ? 143
   : stop.signal.aborted
   ? 130
   : 0;
+
+function numbersOf(list: string): number[] {
+  return list === "" ? [] : list.split(",").map(Number);
+}
+
+function generatorFor(command: string | undefined): Generator {
+  return command === undefined ? roughlyBench : external(command);
+}
 
 async function measure(server: Contender): Promise<Row[]> {
   console.error(`measuring ${server.name}, version ${server.version} ...`);
@@ -89,12 +115,15 @@ async function measure(server: Contender): Promise<Row[]> {
   const silent = await untilAnswered(child, port, offer, stop.signal);
   if (silent !== undefined) return [report({ server, measured: silent })];
   const found: Row[] = [];
-  for (const window of windows) {
+  for (const amount of amounts) {
     const { pid } = child;
-    const load = { port, pid, window, version: server.version, seconds };
-    const measured = await generate(load, GENERATOR_CORE, stop.signal);
+    const load = { port, pid, amount, version: server.version, seconds };
+    const isIdle = amount.kind === "rate" && amount.rate === 0;
+    const measured = isIdle
+      ? await idle(load, stop.signal)
+      : await generators[amount.kind](load, GENERATOR_CORE, stop.signal);
     stop.signal.throwIfAborted(); // a terminal's Ctrl-C ends the generator, too
-    found.push(report({ server, window, measured }));
+    found.push(report({ server, amount, measured }));
     if (child.ended) break;
   }
   return found;
@@ -102,12 +131,13 @@ async function measure(server: Contender): Promise<Row[]> {
 
 function report(row: Row): Row {
   if (!options.json) return row;
-  const { server, window, measured } = row;
+  const { server, amount, measured } = row;
+  const { kind: _, ...load } = amount ?? { kind: "" };
   const what = { schema: SCHEMA, server: server.name, version: server.version };
   console.log(
     typeof measured === "string"
-      ? jsonLine({ ...what, window, available: false, reason: measured })
-      : jsonLine({ ...what, window, available: true, ...measured }),
+      ? jsonLine({ ...what, ...load, available: false, reason: measured })
+      : jsonLine({ ...what, ...load, available: true, ...measured }),
   );
   return row;
 }
@@ -119,7 +149,8 @@ async function printSetting(): Promise<void> {
     system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
     deno: Deno.version.deno,
     loadAverage: Deno.loadavg().map((load) => Number(load.toFixed(2))),
-    generator: generatorName,
+    generator: options.generator ?? OURS,
+    rateGenerator: options["rate-generator"] ?? OURS,
     seconds,
     pinned: await canPin(),
   };
@@ -128,7 +159,7 @@ async function printSetting(): Promise<void> {
     return;
   }
   for (const [name, value] of Object.entries(setting)) {
-    console.log(`${`${name}:`.padEnd(13)}${value}`);
+    console.log(`${`${name}:`.padEnd(15)}${value}`);
   }
   console.log(
     setting.pinned

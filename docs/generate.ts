@@ -1,13 +1,16 @@
 /**
  * Regenerates what is derived from the code: `docs/dialects.md`, `docs/rejections.md`, the
- * matrix in the README and the table in `docs/chaos.md`. A test holds the committed files
- * to it.
+ * matrix in the README, the table in `docs/chaos.md` and the manual page `man/roughly.1`. A
+ * test holds the committed files to it.
  *
  * @module
  */
 
 // deno-lint-ignore-file no-console -- a program that reports what it wrote
 import { BEHAVIOURS } from "../lib/chaos/behaviour.ts";
+import { buildProgram } from "../lib/cli/commands.ts";
+import { readEntry } from "../lib/cli/manual/entry.ts";
+import { manPage } from "../lib/cli/manual/man_page.ts";
 import {
   ALIASES,
   type Dialect,
@@ -348,6 +351,12 @@ export function insertBehaviours(text: string): string {
   );
 }
 
+/** `man/roughly.1`, from the table of commands. */
+export function renderManPage(): string {
+  const silent = { out: () => {}, err: () => {}, progress: () => {} };
+  return manPage(readEntry(buildProgram(silent, () => {}).command));
+}
+
 async function readIfThere(file: URL): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(file);
@@ -367,6 +376,9 @@ async function main(): Promise<void> {
     await Deno.writeTextFile(new URL(name, import.meta.url), text);
     console.log(`docs/${name} written`);
   }
+  const page = new URL("../man/roughly.1", import.meta.url);
+  await Deno.writeTextFile(page, renderManPage());
+  console.log("man/roughly.1 written");
   const chaos = new URL("chaos.md", import.meta.url);
   const chaosText = await Deno.readTextFile(chaos);
   await Deno.writeTextFile(chaos, insertBehaviours(chaosText));

@@ -27,6 +27,7 @@ class App {
   /** Counts states, so that a slow check of an old one is thrown away. */
   #turn = 0;
   #lost = false;
+  #isDue = false;
   /** When the state came, by the clock that nobody sets. */
   #stateAt = 0;
   /** The sentence without its time. */
@@ -50,7 +51,7 @@ class App {
       this.#evidence.element,
     );
     globalThis.addEventListener("hashchange", () => this.#route());
-    globalThis.addEventListener("resize", () => this.#draw());
+    globalThis.addEventListener("resize", () => this.#drawSoon());
     this.#route();
     this.#listen();
     setInterval(() => {
@@ -95,6 +96,16 @@ class App {
     this.#check = check;
     this.#badge.show(round, check);
     this.#draw();
+  }
+
+  /** A window that is pulled at has many sizes, of which one per frame is seen. */
+  #drawSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => {
+      this.#isDue = false;
+      this.#draw();
+    });
   }
 
   #draw(): void {

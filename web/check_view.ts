@@ -16,11 +16,11 @@ export class CheckBadge {
     class: "checked",
     hidden: true,
   });
-  readonly #line = el("summary", { role: "status" });
+  readonly #line = el("span", { role: "status" });
   readonly #findings = el("div", {});
 
   constructor() {
-    this.element.append(this.#line, this.#findings);
+    this.element.append(el("summary", {}, this.#line), this.#findings);
   }
 
   /** Says that it is under way. */

@@ -140,7 +140,7 @@ function meaning(suspects: readonly string[]): HTMLElement {
     el(
       "div",
       {},
-      el("h4", {}, "What it proves"),
+      el("h3", {}, "What it proves"),
       el(
         "p",
         {},
@@ -150,7 +150,7 @@ function meaning(suspects: readonly string[]): HTMLElement {
     el(
       "div",
       {},
-      el("h4", {}, "What it does not prove"),
+      el("h3", {}, "What it does not prove"),
       el(
         "p",
         {},

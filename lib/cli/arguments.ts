@@ -4,13 +4,18 @@
  * @module
  */
 
-import { MAX_RADIUS_SECONDS, MAX_WORKERS } from "../server/check_options.ts";
+import {
+  MAX_DELAY_MICROS,
+  MAX_RADIUS_SECONDS,
+  MAX_WORKERS,
+} from "../server/check_options.ts";
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
 import { parseKey } from "../wire/key_text.ts";
 import { DEFAULT_PORT, type ListenAddress } from "../server/serve.ts";
 import { LEAST_VALIDITY_SECONDS } from "../server/options.ts";
 import { UsageError } from "./terminal/exit_code.ts";
+import { offering } from "./manual/words.ts";
 
 /** A server as named on the command line. */
 export interface Target {
@@ -32,7 +37,7 @@ const ORDER = "the order is HOST[:PORT] [PORT] [PUBLIC_KEY]";
 export function parseTarget(words: readonly string[]): Target {
   const [first = "", second, third, extra] = words;
   if (extra !== undefined) {
-    throw new UsageError(`cannot make sense of "${extra}"`, ORDER);
+    throw new UsageError(`cannot use "${extra}": too many words`, ORDER);
   }
   const { host, port } = splitHostPort(first);
   // No key is that short, in whatever spelling.
@@ -108,7 +113,9 @@ function parseDecimal(text: string): number {
 export function parseSeconds(text: string): number {
   const seconds = parseDecimal(text);
   if (!Number.isFinite(seconds) || seconds < 1e-6) {
-    throw new UsageError(`cannot use "${text}" as a number of seconds`);
+    throw new UsageError(
+      `cannot use "${text}" as a positive number of seconds`,
+    );
   }
   return seconds;
 }
@@ -129,10 +136,19 @@ export function parseWorkers(text: string): number {
   const count = parseCount(text);
   if (count > MAX_WORKERS) {
     throw new UsageError(
-      `cannot use "${text}" workers: ${MAX_WORKERS} are allowed`,
+      `cannot use "${text}" workers: ${MAX_WORKERS} at most`,
     );
   }
   return count;
+}
+
+/** Reads `--max-delay`, in microseconds. */
+export function parseDelay(text: string): number {
+  const micros = parseDecimal(text);
+  if (micros >= 0 && micros <= MAX_DELAY_MICROS) return micros;
+  throw new UsageError(
+    `cannot use "${text}" for --max-delay: it takes 0 to ${MAX_DELAY_MICROS} microseconds`,
+  );
 }
 
 /** A certificate's window is in seconds of 32 bits, or close to that. */
@@ -162,7 +178,7 @@ export function parseTimeout(text: string): number {
   const seconds = parseSeconds(text);
   if (seconds > MAX_TIMEOUT_SECONDS) {
     throw new UsageError(
-      `cannot wait "${text}" seconds: ${MAX_TIMEOUT_SECONDS} are allowed`,
+      `cannot wait "${text}" seconds: ${MAX_TIMEOUT_SECONDS} at most`,
     );
   }
   return seconds;
@@ -185,7 +201,9 @@ export function parseListen(text: string): ListenAddress {
 export function parseCount(text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || !(count >= 1 && count <= 1e9)) {
-    throw new UsageError(`cannot use "${text}" as a number of things`);
+    throw new UsageError(
+      `cannot use "${text}" as a count: 1 to 1000000000 are allowed`,
+    );
   }
   return count;
 }
@@ -234,7 +252,7 @@ export function parseSwitch(text: string): boolean {
   if (["1", "true", "t", "yes", "y", "on"].includes(word)) return true;
   if (["0", "false", "f", "no", "n", "off"].includes(word)) return false;
   throw new UsageError(
-    `cannot use "${text}" as a switch: 1 and 0 are allowed`,
+    `cannot use "${text}" as yes or no: write 1 or 0`,
   );
 }
 
@@ -331,18 +349,24 @@ export function naming<T, P>(
   };
 }
 
+/** Takes any word there is; an empty one is a variable that was not set. */
+export function parseWord(text: string): string {
+  if (text === "") throw new UsageError("cannot use an empty word");
+  return text;
+}
+
 /** Reads one of a few words. */
 export function parseChoice<T extends string>(
   choices: readonly T[],
 ): (text: string) => T {
-  return (text) => {
+  return offering((text: string) => {
     const choice = choices.find((word) => word === text);
     if (choice === undefined) {
       throw new UsageError(
         `cannot use "${text}" here`,
-        `possible are ${choices.join(", ")}`,
+        `use one of ${choices.join(", ")}`,
       );
     }
     return choice;
-  };
+  }, choices);
 }

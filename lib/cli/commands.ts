@@ -7,13 +7,13 @@
 import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
-import config from "../../deno.json" with { type: "json" };
+import { DEFAULT_DELAY_MICROS } from "../server/listen.ts";
 import { DEFAULT_PORT } from "../server/serve.ts";
 import {
-  naming,
   parseChoice,
   parseCount,
   parseDays,
+  parseDelay,
   parseFraction,
   parseInterval,
   parseListen,
@@ -22,13 +22,21 @@ import {
   parseTimeout,
   parseValidity,
   parseVersions,
+  parseWord,
   parseWorkers,
 } from "./arguments.ts";
 import {
   applyEnvironment,
+  RUN_VARIABLES,
   variableNote,
-  type Variables,
 } from "./environment.ts";
+import { addCompletions } from "./completions.ts";
+import { addHelp } from "./help.ts";
+import { settle } from "./manual/settle.ts";
+import { offering } from "./manual/words.ts";
+import { versionText } from "./version.ts";
+import { bundledList } from "../ecosystem/bundled.ts";
+import { DIALECTS } from "../wire/dialect.ts";
 import { addBench, BENCH_SCHEMA } from "./bench/command.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./server/key_source.ts";
 import { addWatch } from "./watch/command.ts";
@@ -73,32 +81,21 @@ export interface Program extends Entered {
 type Done = (exitCode: number) => void;
 
 const TARGET_HELP =
-  "HOST[:PORT] [PORT] [PUBLIC_KEY]; the key in base64, base64url or hex";
-
-const EXIT_HELP = `
-Exit codes: 0 done, 1 unexpected, 2 usage, 3 no answer, 4 answer rejected,
-5 malfeasance proven, 6 no quorum, 7 clock outside the limit, 8 not permitted`;
-
-const RUN_VARIABLES: Variables = {
-  "--host": "ROUGHLY_HOST",
-  "--port": "ROUGHLY_PORT",
-  "--radius": "ROUGHLY_RADIUS",
-  "--validity-seconds": "ROUGHLY_VALIDITY_SECONDS",
-  "--no-grease": "ROUGHLY_NO_GREASE",
-  "--grease-probability": "ROUGHLY_GREASE_PROBABILITY",
-};
+  `HOST[:PORT] [PORT] [PUBLIC_KEY]: port ${DEFAULT_PORT} if none is given, the key in base64, base64url or hex`;
 
 /** Builds the program. */
 export function buildProgram(output: Output, done: Done): Program {
   const program = new Command("roughly");
   program
     .description(
-      "Roughtime: rough time that is signed, so that one can prove who lied",
+      "Roughtime client, server and monitor: signed time, and proof when servers lie",
     )
-    .version(config.version, "--version", "print the version")
-    .option("-v, --verbose", "say more on stderr")
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText("afterAll", EXIT_HELP);
+    .version(versionText(), "--version", "print version and platform")
+    .option(
+      "-v, --verbose",
+      "print each step, and the causes of errors, on stderr",
+    )
+    .configureHelp({ showGlobalOptions: true });
   const schemas = new Map<Command, string>();
   schemas.set(addQuery(program, output, done), QUERY_SCHEMA);
   schemas.set(addProbe(program, output, done), PROBE_SCHEMA);
@@ -109,27 +106,16 @@ export function buildProgram(output: Output, done: Done): Program {
   for (const { commands } of groups) {
     for (const [command, schema] of commands) schemas.set(command, schema);
   }
-  const server = program.command("server").description("run a server");
+  const server = program.command("server").description(
+    "run a Roughtime server, and manage its keys",
+  );
   schemas.set(addServerRun(server, output, done), CHECK_CONFIG_SCHEMA);
   schemas.set(addServerKeygen(server, output, done), KEYGEN_SCHEMA);
   schemas.set(addServerPubkey(server, output, done), PUBKEY_SCHEMA);
   schemas.set(addServerDelegate(server, output, done), DELEGATE_SCHEMA);
-  // Commander copies these settings only to commands that are added later.
-  const settle = (command: Command) => {
-    for (const option of command.options) {
-      const { long, parseArg } = option;
-      if (parseArg) option.argParser(naming(long ?? option.flags, parseArg));
-    }
-    command.exitOverride().helpCommand(false).configureOutput({
-      writeOut: (text) => output.out(text.trimEnd()),
-      writeErr: (text) => output.err(text.trimEnd()),
-      outputError: () => {}, // for main() to say
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    });
-    command.commands.forEach((child) => settle(child as Command));
-  };
-  settle(program);
+  addCompletions(program, output, done);
+  addHelp(program, output, done);
+  settle(program, output);
   return {
     command: program,
     schema: undefined,
@@ -146,16 +132,22 @@ export function buildProgram(output: Output, done: Done): Program {
 }
 
 function versionsOption(flags: string, description: string): Option {
-  return new Option(`${flags} <list>`, description).argParser(parseVersions);
+  const option = new Option(`${flags} <versions>`, description)
+    .argParser(parseVersions);
+  return offering(option, Object.keys(DIALECTS));
 }
 
 function transportOption(): Option {
-  return new Option("--transport <how>", "udp, tcp, or udp and then tcp")
+  return new Option(
+    "--transport <how>",
+    "with auto, TCP is tried where UDP brings no answer",
+  )
     .default("auto").argParser(parseChoice(["auto", "udp", "tcp"]));
 }
 
 function timeoutOption(seconds: number): Option {
-  return new Option("--timeout <seconds>", "how long to wait").default(seconds)
+  return new Option("--timeout <seconds>", "how long to wait for an answer")
+    .default(seconds)
     .argParser(parseTimeout);
 }
 
@@ -163,24 +155,35 @@ function addQuery(program: Command, output: Output, done: Done): Command {
   return program.command("query")
     .description("ask a server for the time and verify the answer")
     .argument("[target...]", TARGET_HELP)
-    .option("--name <name>", "ask this server of a list instead")
-    .option("--list <file>", "server list for --name; one is built in")
     .addOption(
-      new Option("--terse", "print the seconds since 1970 and nothing else")
+      offering(
+        new Option(
+          "--name <name>",
+          "ask the server of this name in the list; give no target then",
+        ),
+        () => bundledList().servers.map(({ name }) => name),
+      ),
+    )
+    .option(
+      "--list <list>",
+      "server list for --name: a file or https URL (default: the bundled list)",
+    )
+    .addOption(
+      new Option("--terse", "print only the seconds since 1970")
         .conflicts("json"),
     )
-    .option("--json", "print one line of JSON, with the evidence")
+    .option("--json", "print one line of JSON, with the packets as evidence")
     .addOption(timeoutOption(5))
     .addOption(
       versionsOption(
         "--offer",
-        "offer these versions only, such as 1,0x8000000c or draft-12",
+        "offer only these versions, such as 1,0x8000000c or draft-12",
       ),
     )
     .addOption(transportOption())
     .option(
       "--very-dangerously-disable-verification",
-      "print whatever comes back; anybody may have sent it",
+      "print an answer that nobody verified; anybody may have sent it",
     )
     .action(async (words: string[], options: QueryOptions) => {
       const { verbose } = program.opts<{ verbose?: boolean }>();
@@ -192,17 +195,20 @@ function addProbe(program: Command, output: Output, done: Done): Command {
   const command = program.command("probe");
   return command
     .description(
-      "try every version and say which a server speaks, and why not the others",
+      "show which versions a server speaks over UDP and TCP, and why the others fail",
     )
     .argument("<target...>", TARGET_HELP)
     .option("--dump", "decode each request and reply")
     .option(
       "--all",
-      "ask for every version, also those that the server says it does not speak",
+      "ask for every version, also for those that the server does not list",
     )
-    .option("--json", "print a line of JSON for each version, and one for all")
+    .option(
+      "--json",
+      "print one line of JSON for each version, and one with the verdict",
+    )
     .addOption(timeoutOption(2))
-    .addOption(versionsOption("--offer", "try these versions only"))
+    .addOption(versionsOption("--offer", "try only these versions"))
     .addOption(transportOption())
     .action(async (words: string[], options: ProbeOptions) => {
       refuseIgnored(command, [{
@@ -228,92 +234,103 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     const note = variable === undefined ? "" : ` ${variableNote(variable)}`;
     return new Option(flags, description + note);
   };
-  const word = (text: string) => text;
   const command = server.command("run")
-    .description("answer requests over UDP and TCP until stopped");
+    .description("answer requests over UDP and TCP");
   const options: readonly Option[] = [
     option(
       "--host <address>",
-      "address or name to listen on; all addresses without",
+      "address or name to listen on (default: all addresses)",
     ),
-    option("-p, --port <port>", "port to listen on, 0 for any")
+    option("-p, --port <port>", "port to listen on; 0 takes a free one")
       .default(DEFAULT_PORT).argParser(parseListenPort),
-    option("--listen <host:port>", "listen here too; may be repeated")
+    option("--listen <host:port>", "also listen on this address; repeatable")
       .argParser(repeatable(parseListen)),
-    option("--no-tcp", "UDP only"),
-    option("--max-connections <n>", "TCP connections at one time")
+    option("--no-tcp", "listen on UDP only"),
+    option("--max-connections <n>", "open TCP connections in all")
       .default(4096).argParser(parseCount),
     option(
       "--max-connections-per-address <n>",
-      "TCP connections at one time from one IPv4 address or one /64 of IPv6",
+      "open TCP connections from one IPv4 address or one IPv6 /64",
     ).default(64).argParser(parseCount),
     option(
       "--io <how>",
-      "linux, the system's own calls; portable, the runtime's; or what is best here",
+      "with linux, batched system calls; with portable, the sockets of Deno; auto takes linux where it works",
     ).default("auto").argParser(parseChoice(["auto", "portable", "linux"])),
     option(
       "--workers <n>",
-      "threads for each UDP address, with --io linux; one for each core without",
+      "threads for each UDP address, with --io linux (default: one for each core)",
     ).argParser(parseWorkers),
     option(
+      "--max-delay <microseconds>",
+      "longest time that workers let requests gather which come often; 0 for not at all",
+    ).default(DEFAULT_DELAY_MICROS).argParser(parseDelay),
+    option(
       "--private-key <key>",
-      `the key itself, for all to see in the list of processes; better in a file, or in ${
+      `the long-term key itself, which the process list shows to everybody; safer are --key-file, ${
         KEY_VARIABLES.join(" or ")
-      } from the environment or ${KEY_FILE}`,
-    ),
+      } and ${KEY_FILE}`,
+    ).argParser((text: string) => text), // whatever is wrong with it is said without it
     option(
       "--key-file <file>",
-      "file with a long-term key; may be repeated, clients then say which they mean",
-    ).argParser(repeatable(word)),
+      "file with a long-term key; repeatable, clients then say which key they expect",
+    ).argParser(repeatable(parseWord)),
     option(
       "--delegation <file>",
-      "file from 'server delegate', so that the long-term key is not here; may be repeated",
-    ).argParser(repeatable(word)),
+      "file from 'server delegate', in place of the long-term key; repeatable",
+    ).argParser(repeatable(parseWord)),
     option(
       "--radius <seconds>",
-      "how far the clock may be off, rounding included",
+      "radius of replies: how far the clock may be off, rounding included",
     )
       .default(3).argParser(parseRadius),
     option(
       "--max-radius <seconds>",
-      "fall silent when the system says that the clock may be off by more",
+      "stop answering when the kernel says that the clock may be off by more",
     ).default(30).argParser(parseRadius),
-    option("--trust-clock", "do not ask the system how its clock is"),
+    option(
+      "--trust-clock",
+      "do not ask the kernel how far the clock may be off",
+    ),
     option(
       "--validity-seconds <seconds>",
-      "how long an online key signs, 4 at least",
+      "how long an online key is valid; at least 4",
     ).default(3600).argParser(parseValidity),
-    option("--no-grease", "spoil no replies on purpose"),
-    option("--grease-probability <fraction>", "fraction of replies to spoil")
+    option("--no-grease", "spoil no reply on purpose"),
+    option(
+      "--grease-probability <fraction>",
+      "fraction of replies to spoil on purpose, so that clients must verify",
+    )
       .default(0.001).argParser(parseFraction),
     option(
       "--prefer-rfc",
-      "answer 1 rather than 0x8000000c where both are offered",
+      "answer version 1 rather than 0x8000000c to clients that offer both",
     ),
-    option("--v1-context <spelling>", "signature contexts of version 1")
+    option(
+      "--v1-context <spelling>",
+      "spelling of the signature contexts in version 1: of the RFC, or of the drafts",
+    )
       .default("rfc").argParser(parseChoice(["rfc", "draft"])),
-    versionsOption("--versions", "answer these versions only"),
-    option("--metrics <host:port>", "serve /metrics and /healthz here")
+    versionsOption("--versions", "answer only these versions"),
+    option(
+      "--metrics <host:port>",
+      "serve /metrics (Prometheus) and /healthz on this address",
+    )
       .argParser(parseListen),
     option(
       "--stats-interval <seconds>",
-      "log the numbers so often, 0 for never",
+      "how often to log the counters; 0 for never",
     )
       .default(60).argParser(parseInterval),
-    option("--log-format <format>", "text or json, on stderr")
+    option("--log-format <format>", "format of the log on stderr")
       .default("text").argParser(parseChoice(["text", "json"])),
     option(
       "--check-config",
-      "do all but serve: bind, sign, say what would be served, and end",
+      "bind, sign, print what would be served, and exit",
     ),
-    option("--json", "with --check-config, print one line of JSON"),
+    option("--json", "with --check-config: print one line of JSON"),
   ];
   for (const one of options) command.addOption(one);
   return command
-    .addHelpText(
-      "after",
-      "\nSIGHUP reloads keys and delegations; SIGTERM and SIGINT finish what is being answered.",
-    )
     .action(async () => {
       applyEnvironment(command, RUN_VARIABLES);
       const options = command.opts<RunOptions>();
@@ -328,10 +345,10 @@ function addServerPubkey(
   done: Done,
 ): Command {
   return server.command("pubkey")
-    .description("print the public key of a private one")
+    .description("print the public key of a long-term key")
     .argument(
       "[file]",
-      `file with the key; else the environment or ${KEY_FILE}`,
+      `file with the key (default: the environment, then ${KEY_FILE})`,
     )
     .option("--json", "print one line of JSON")
     .action(async (file: string | undefined, options: PubkeyOptions) =>
@@ -346,11 +363,13 @@ function addServerDelegate(
 ): Command {
   return server.command("delegate")
     .description(
-      "make an online key and certify it, where the long-term key is; run the server elsewhere",
+      "make an online key and certify it, for a server without the long-term key",
     )
     .requiredOption("--key-file <file>", "file with the long-term key")
     .addOption(
-      new Option("--days <days>", "how long it signs").default(30)
+      new Option("--days <days>", "how long the online key is valid").default(
+        30,
+      )
         .argParser(parseDays),
     )
     .option("--out <file>", "file to write", "delegation.json")
@@ -368,7 +387,7 @@ function addServerKeygen(
 ): Command {
   return server.command("keygen")
     .description(
-      "make a long-term key and write it to a file only you can read",
+      "make a long-term key, in a file that only you can read",
     )
     .option("--out <file>", "file to write", KEY_FILE)
     .option("--force", "replace the file if it exists")

@@ -21,6 +21,11 @@ import {
   type LintCommandOptions,
 } from "./ecosystem/lint.ts";
 import {
+  ecosystemList,
+  LIST_SCHEMA,
+  type ListOptions,
+} from "./ecosystem/list.ts";
+import {
   ecosystemMalfeasance,
   MALFEASANCE_SCHEMA,
   type MalfeasanceOptions,
@@ -48,8 +53,8 @@ export type Registered = readonly [command: Command, schema: string];
 
 const LIST_HELP = "server list: a file or https URL";
 export const LOCAL_LIST_HELP: string =
-  `${LIST_HELP}; without, ./ecosystem.json if it is there, else the bundled one`;
-const REPORT_ARGUMENT = "file with a report in any form, - for standard input";
+  `${LIST_HELP} (default: ./ecosystem.json if it is there, else the bundled list)`;
+const REPORT_ARGUMENT = "file with a report in any form; - for standard input";
 
 /** Options of every command that asks several servers. */
 export function asking(command: Command, timeout: number): Command {
@@ -59,13 +64,16 @@ export function asking(command: Command, timeout: number): Command {
         .default(timeout).argParser(parseTimeout),
     )
     .addOption(
-      new Option("--transport <how>", "udp, tcp, or udp and then tcp")
+      new Option(
+        "--transport <how>",
+        "with auto, TCP is tried where UDP brings no answer",
+      )
         .default("auto").argParser(parseChoice(["auto", "udp", "tcp"])),
     )
     .addOption(
       new Option(
         "--min-servers <n>",
-        "operators it takes for a majority to mean something",
+        "operators that must answer before a majority counts",
       ).default(3).argParser(parseCount),
     );
 }
@@ -77,35 +85,43 @@ export function addEcosystem(
   done: Done,
 ): { group: Command; commands: Registered[] } {
   const group = program.command("ecosystem")
-    .description("many servers: their state, their honesty, their lists");
+    .description("ask many servers, prove lies, and check server lists");
   const state = asking(
     group.command("state")
-      .description("ask every server of a list, and say how they are")
+      .description("ask every server of a list, and show what each says")
       .argument("[list]", LOCAL_LIST_HELP)
-      .option("--list <list>", "the same")
+      .option("--list <list>", "the same as the argument")
       .option(
         "--json",
-        "print a line of JSON for each server, and one for all",
+        "print one line of JSON for each server, and one with the consensus",
       ),
     3,
   ).action(async (list: string | undefined, options: ManyOptions) =>
     done(await ecosystemState(list, { ...options, ...program.opts() }, output))
   );
+  const list = group.command("list")
+    .description("show the servers of a list, without asking them")
+    .argument("[list]", LOCAL_LIST_HELP)
+    .option("--list <list>", "the same as the argument")
+    .option("--json", "print one line of JSON")
+    .action(async (list: string | undefined, options: ListOptions) =>
+      done(await ecosystemList(list, options, output))
+    );
   const malfeasance = asking(
     group.command("malfeasance")
       .description(
-        "ask the servers twice in one order, chained, and report those that contradict each other",
+        "ask all servers twice, in a chain, and report a contradiction as proof",
       )
-      .option("--always-write", "write a report even if nobody lied")
+      .option("--always-write", "write a report even without a contradiction")
       .option(
         "--report-location <file>",
-        "file to write; a number is added if it exists",
+        "file for the report; a number is added if it exists",
         "malfeasance_report.json",
       )
       .addOption(
         new Option(
           "--report-form <form>",
-          "rfc-10049, or bare-array as the Python roughly reads it",
+          "form of the report; the Python roughly reads bare-array",
         )
           .default("rfc-10049")
           .argParser(parseChoice(["rfc-10049", "bare-array"])),
@@ -114,11 +130,11 @@ export function addEcosystem(
         new Option("--ecosystem-path <file>", LOCAL_LIST_HELP)
           .conflicts("list"),
       )
-      .option("--list <list>", "the same")
+      .option("--list <list>", "the same as --ecosystem-path")
       .addOption(
         new Option(
           "--count <n>",
-          "ask so many of different operators; all without",
+          "ask only so many, each of another operator (default: all)",
         )
           .argParser(parseCount),
       )
@@ -128,14 +144,10 @@ export function addEcosystem(
     done(await ecosystemMalfeasance({ ...options, ...program.opts() }, output))
   );
   const lint = group.command("lint")
-    .description("say what is wrong with a server list")
-    .argument("<list>", `${LIST_HELP}, - for standard input`)
-    .option("--strict", "take warnings for errors")
+    .description("check a server list for mistakes")
+    .argument("<list>", `${LIST_HELP}; - for standard input`)
+    .option("--strict", "treat warnings as errors")
     .option("--json", "print one line of JSON")
-    .addHelpText(
-      "after",
-      "\nEnds with 4 if there are errors, with 2 if the list cannot be read.",
-    )
     .action(async (list: string, options: LintCommandOptions) =>
       done(await ecosystemLint(list, options, output))
     );
@@ -143,6 +155,7 @@ export function addEcosystem(
     group,
     commands: [
       [state, STATE_SCHEMA],
+      [list, LIST_SCHEMA],
       [malfeasance, MALFEASANCE_SCHEMA],
       [lint, LINT_SCHEMA],
     ],
@@ -156,13 +169,13 @@ export function addReport(
   done: Done,
 ): { group: Command; commands: Registered[] } {
   const group = program.command("report")
-    .description("malfeasance reports: judge them offline, send them");
-  const common = (command: Command) =>
-    command.option("--list <list>", `${LIST_HELP}, for names and keys`)
+    .description("judge malfeasance reports offline, and send them");
+  const common = (command: Command, use = "for the names of the keys") =>
+    command.option("--list <list>", `${LIST_HELP}, ${use}`)
       .option("--json", "print one line of JSON");
   const verify = common(
     group.command("verify")
-      .description("say whether a report proves that a server lied")
+      .description("check whether a report proves that a server lied")
       .argument("<file>", REPORT_ARGUMENT),
   ).action(async (file: string, options: ReportOptions) =>
     done(await reportVerify(file, options, output))
@@ -170,7 +183,7 @@ export function addReport(
   const explain = common(
     group.command("explain")
       .description(
-        "say which replies contradict each other, by how much, and whose they are",
+        "show which replies contradict each other, by how much, and whose they are",
       )
       .argument("<file>", REPORT_ARGUMENT),
   ).action(async (file: string, options: ReportOptions) =>
@@ -179,14 +192,21 @@ export function addReport(
   const submit = common(
     group.command("submit")
       .description(
-        "send a report that proves something to those who collect them",
+        "send a report that proves malfeasance to a collector",
       )
       .argument("<file>", REPORT_ARGUMENT)
-      .argument("[url]", "where to; without, what the server list says")
+      .argument(
+        "[url]",
+        "URL of the collector (default: what the server list says)",
+      )
       .addOption(
-        new Option("--tries <n>", "how often, 10 s apart at first").default(5)
+        new Option(
+          "--tries <n>",
+          "attempts: 10 s apart at first, then longer",
+        ).default(5)
           .argParser(parseCount),
       ),
+    "for the collector that it names",
   ).action(async (
     file: string,
     url: string | undefined,
@@ -210,13 +230,13 @@ export function addClock(
 ): { group: Command; commands: Registered[] } {
   const group = program.command("clock")
     .description(
-      "the local clock, compared with what a majority of servers says",
+      "compare the local clock with a majority of servers",
     );
   const common = (command: Command) =>
     asking(command, 3)
-      .option("--list <list>", `${LIST_HELP}; without, the bundled one`)
+      .option("--list <list>", `${LIST_HELP} (default: the bundled list)`)
       .addOption(
-        new Option("--count <n>", "ask so many, of different operators")
+        new Option("--count <n>", "servers to ask, each of another operator")
           .default(5).argParser(parseCount),
       )
       .option("--json", "print one line of JSON");
@@ -224,29 +244,50 @@ export function addClock(
     new Option(`${flags} <seconds>`, description).default(value)
       .argParser(parseInterval);
   const check = common(group.command("check"))
-    .description("is the local clock right?")
-    .addOption(seconds("--warn", "warn if it is certainly off by more", 5))
-    .addOption(seconds("--crit", "fail if it is certainly off by more", 30))
+    .description("check whether the local clock is right")
     .addOption(
-      new Option("--nagios", "one line and exit codes 0 to 3, for monitoring")
+      seconds("--warn", "warn if the clock is certainly off by more", 5),
+    )
+    .addOption(
+      seconds(
+        "--crit",
+        "exit with 7 if the clock is certainly off by more",
+        30,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--nagios",
+        "print one line and exit with 0 to 3, as monitoring plugins do",
+      )
         .conflicts("json"),
     )
     .action(async (options: CheckOptions) =>
       done(await clockCheck({ ...options, ...program.opts() }, output))
     );
   const wait = common(group.command("wait"))
-    .description("wait until the local clock is right, as at boot")
+    .description("wait until the local clock is right, for instance at boot")
     .addOption(
-      seconds("--limit", "go on once it is certainly off by no more", 1),
+      seconds(
+        "--limit",
+        "go on once the clock is not certainly off by more",
+        1,
+      ),
     )
-    .addOption(seconds("--max-wait", "give up after this, 0 for never", 0))
+    .addOption(seconds("--max-wait", "how long to wait in all; 0 for ever", 0))
     .action(async (options: WaitOptions) =>
       done(await clockWait({ ...options, ...program.opts() }, output))
     );
   const set = common(group.command("set"))
     .description("step the local clock, if it is off and a majority agrees")
-    .addOption(seconds("--threshold", "leave it if it is off by no more", 1))
-    .option("--dry-run", "only say what would be done")
+    .addOption(
+      seconds(
+        "--threshold",
+        "set the clock only if it is certainly off by more",
+        1,
+      ),
+    )
+    .option("--dry-run", "print what would be done, and leave the clock alone")
     .action(async (options: SetOptions) =>
       done(await clockSet({ ...options, ...program.opts() }, output))
     );

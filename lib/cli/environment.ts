@@ -12,6 +12,16 @@ import { UsageError } from "./terminal/exit_code.ts";
 /** Variables by the option that they stand for. */
 export type Variables = Readonly<Record<string, string>>;
 
+/** The variables of `server run`. */
+export const RUN_VARIABLES: Variables = {
+  "--host": "ROUGHLY_HOST",
+  "--port": "ROUGHLY_PORT",
+  "--radius": "ROUGHLY_RADIUS",
+  "--validity-seconds": "ROUGHLY_VALIDITY_SECONDS",
+  "--no-grease": "ROUGHLY_NO_GREASE",
+  "--grease-probability": "ROUGHLY_GREASE_PROBABILITY",
+};
+
 /** Names the variable, for an option's description. */
 export function variableNote(variable: string): string {
   return `(env: ${variable})`;

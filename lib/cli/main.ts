@@ -5,10 +5,9 @@
  */
 
 import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
-import { type Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { buildProgram } from "./commands.ts";
-import { EXIT, UsageError } from "./terminal/exit_code.ts";
-import { pathOf } from "./ignored.ts";
+import { EXIT } from "./terminal/exit_code.ts";
 import { reportError } from "./terminal/failure.ts";
 import {
   explainLoss,
@@ -16,6 +15,7 @@ import {
   printJson,
   processOutput,
 } from "./terminal/output.ts";
+import { toUsageError } from "./usage.ts";
 
 /**
  * Runs a command line.
@@ -78,15 +78,4 @@ async function runCommand(
       },
     );
   }
-}
-
-function toUsageError(error: CommanderError, command: Command): UsageError {
-  const [first = "", suggestion] = error.message.split("\n(Did you mean ");
-  const message = first.replace(/^error: /, "").replace(/\.$/, "");
-  return new UsageError(
-    message,
-    suggestion === undefined
-      ? `see '${pathOf(command)} --help'`
-      : `did you mean ${suggestion.replace(/\)$/, "")}`,
-  );
 }

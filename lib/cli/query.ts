@@ -29,6 +29,7 @@ import {
   printable,
   printJson,
 } from "./terminal/output.ts";
+import { type Paint, painterFor } from "./terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface QueryOptions {
@@ -68,7 +69,9 @@ export async function query(
 ): Promise<number> {
   const asked = await whomToAsk(words, options, output);
   if (options.transport === "tcp" && options.offer?.some(isUdpOnly)) {
-    throw new UsageError("cannot ask google's protocol over TCP: it has none");
+    throw new UsageError(
+      "cannot ask in Google's protocol over TCP: it has UDP only",
+    );
   }
   const { publicKey } = asked;
   if (options.veryDangerouslyDisableVerification) {
@@ -91,13 +94,9 @@ export async function query(
     output,
     async (request) => {
       const { host, port, transport } = request;
-      output.progress(`asking ${printable(host)} port ${port} ...`);
-      try {
-        const result = await sendRequest({ ...request, publicKey });
-        return { endpoint: { host, port, transport }, result };
-      } finally {
-        output.progress("");
-      }
+      const asking = () => sendRequest({ ...request, publicKey });
+      const result = await showing(request, output, asking);
+      return { endpoint: { host, port, transport }, result };
     },
   );
   const localMicros = localClockAt(result.receivedAt);
@@ -106,11 +105,32 @@ export async function query(
     const name = asked.listed?.name;
     printResult(output, { ...endpoint, name }, result, localMicros);
   } else {
-    for (const line of describe(result, options.terse, localMicros)) {
+    for (
+      const line of describe(
+        result,
+        options.terse,
+        localMicros,
+        painterFor(output),
+      )
+    ) {
       output.out(line);
     }
   }
   return EXIT.ok;
+}
+
+/** Shows whom it waits for. */
+async function showing<T>(
+  { host, port }: Endpoint,
+  output: Output,
+  ask: () => Promise<T>,
+): Promise<T> {
+  output.progress(`asking ${printable(host)} port ${port} ...`);
+  try {
+    return await ask();
+  } finally {
+    output.progress("");
+  }
 }
 
 /** Sends one request to a target, or one in each way to a listed server until one succeeds. */
@@ -180,7 +200,7 @@ async function whomToAsk(
   }
   if (words.length > 0) {
     throw new UsageError(
-      `cannot use "${words.join(" ")}" with --name: the list says where it is`,
+      `cannot use "${words.join(" ")}" with --name: the list has the address`,
     );
   }
   const list = await loadList(path, { output, verbose });
@@ -196,29 +216,36 @@ function describe(
   result: QueryResult,
   terse: boolean | undefined,
   localMicros: bigint,
+  paint: Paint,
 ): string[] {
   const { midpointMicros, radiusMicros, bounds, dialect, version } = result;
   if (terse) return [formatSeconds(midpointMicros)];
   const off = outsideBounds(result, localMicros);
   const time = (micros: bigint) => formatTime(micros) ?? formatSeconds(micros);
   return [
-    `Current time: ${formatSeconds(midpointMicros)} ± ${
-      formatSeconds(radiusMicros)
-    } seconds`,
+    currentTime(midpointMicros, radiusMicros),
     `True time:    between ${time(bounds.earliestMicros)} and ${
       time(bounds.latestMicros)
     }, if the server is honest`,
     `Local clock:  ${
-      off === 0n
-        ? "within these bounds"
-        : `at least ${formatSeconds(off < 0n ? -off : off)} seconds ${
+      off === 0n ? paint("good", "within these bounds") : paint(
+        "bad",
+        `at least ${formatSeconds(off < 0n ? -off : off)} seconds ${
           off < 0n ? "slow" : "fast"
-        }`
+        }`,
+      )
     }`,
     `Answered by:  ${result.address} over ${result.transport.toUpperCase()} in ${
       formatMillis(result.rttMicros)
     }, ${DIALECTS[dialect].title} (version ${formatVersion(version)})`,
   ];
+}
+
+/** The line that programs look for. */
+function currentTime(midpointMicros: bigint, radiusMicros: bigint): string {
+  return `Current time: ${formatSeconds(midpointMicros)} ± ${
+    formatSeconds(radiusMicros)
+  } seconds`;
 }
 
 function printResult(
@@ -270,9 +297,15 @@ async function queryUnverified(
   options: QueryOptions,
   output: Output,
 ): Promise<number> {
-  const result = await veryDangerouslySendRequestAndDoNotVerify(request);
+  const result = await showing(
+    request,
+    output,
+    () => veryDangerouslySendRequestAndDoNotVerify(request),
+  );
   const { midpointMicros, radiusMicros, version, dialect } = result.unverified;
-  output.err("roughly: warning: not verified, anybody may have sent this");
+  output.err(
+    "roughly: warning: this answer is not verified; anybody may have sent it",
+  );
   if (options.json) {
     printJson(output, {
       schema: QUERY_SCHEMA,
@@ -291,12 +324,12 @@ async function queryUnverified(
     });
     return EXIT.ok;
   }
-  output.out(
-    options.terse
-      ? formatSeconds(midpointMicros)
-      : `Current time: ${formatSeconds(midpointMicros)} ± ${
-        formatSeconds(radiusMicros)
-      } seconds`,
-  );
+  if (options.terse) {
+    output.out(formatSeconds(midpointMicros));
+    return EXIT.ok;
+  }
+  output.out(currentTime(midpointMicros, radiusMicros));
+  const date = formatTime(midpointMicros) ?? "beyond the calendar";
+  output.out(`As a date:    ${date}, not verified`);
   return EXIT.ok;
 }

@@ -12,12 +12,12 @@ import { KEY_BYTES } from "../crypto/ed25519.ts";
 import { type DialectId, MAX_OFFERED, OFFERS } from "../wire/dialect.ts";
 import { type Exchange, WireError } from "../wire/errors.ts";
 import { isFramed } from "../wire/frame.ts";
-import { parseKey } from "../wire/key_text.ts";
 import type { DatagramOptions, DatagramSocket } from "../net/datagram.ts";
 import type { Lookup } from "../net/resolve.ts";
 import { buildRequest, nonceSizeOf } from "../wire/request.ts";
 import { type ParsedResponse, parseResponse } from "../wire/response.ts";
 import { NoAnswerError } from "./no_answer.ts";
+import { keyBytes, verifiableKeyBytes } from "./public_key.ts";
 import { Refusals, tellAnswer, tellDrop } from "./refusals.ts";
 import { type TraceSink, Trail, type Tried } from "./trace.ts";
 import { answeredBy, roundTripMicros } from "./round_trip.ts";
@@ -196,7 +196,7 @@ export interface UnverifiedResult {
 export async function sendRequest(
   options: SendRequestOptions,
 ): Promise<QueryResult> {
-  const publicKey = keyBytes(options.publicKey);
+  const publicKey = verifiableKeyBytes(options.publicKey);
   const refused = new Refusals();
   const trail = new Trail(options.onTrace);
   const judge = async (arrival: Arrival): Promise<QueryResult | undefined> => {
@@ -273,15 +273,6 @@ function timedOut(
   trail: Trail,
 ): NoAnswerError {
   return new NoAnswerError(host, port, timeout, trail.tried, trail.strangers);
-}
-
-function keyBytes(key: Uint8Array | string): Uint8Array {
-  if (typeof key === "string") return parseKey(key);
-  if (key.length === KEY_BYTES) return key;
-  throw new WireError(
-    "key",
-    `Cannot use public key: it has ${key.length} bytes instead of ${KEY_BYTES}`,
-  );
 }
 
 /** What is offered, in order, and the requests for it. */

@@ -6,6 +6,7 @@
  */
 
 import net from "node:net";
+import { every } from "./heartbeat.ts";
 import { ConnectionShare } from "./connection_share.ts";
 import type { Datagram, PacketSocket } from "./datagram.ts";
 import { AddressPeer } from "./peer.ts";
@@ -111,7 +112,7 @@ export class TcpServerSocket implements PacketSocket {
   readonly #connections = new Set<Connection>();
   readonly #share: ConnectionShare<Connection>;
   readonly #paused = new Set<Connection>();
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  #endSweeps: (() => void) | undefined;
   readonly #gone: Promise<void>;
   #isGone: () => void = () => {};
   #queue: Datagram[] = [];
@@ -139,7 +140,6 @@ export class TcpServerSocket implements PacketSocket {
     server.on("error", () => {}); // about single connections; the port stays open
     this.#gone = new Promise((resolve) => this.#isGone = resolve);
     server.once("close", () => this.#isGone());
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
   /**
@@ -232,7 +232,7 @@ export class TcpServerSocket implements PacketSocket {
     if (this.#closed) return;
     this.stop();
     this.#closed = true;
-    clearInterval(this.#sweeper);
+    this.#endSweeps?.();
     // What was answered is on its way; whoever does not read it by then loses it. What
     // still comes in is thrown away: a socket closed with something unread resets the
     // connection, and with it go the answers that the peer has not got yet.
@@ -273,6 +273,7 @@ export class TcpServerSocket implements PacketSocket {
     if (evicted && this.#drop(evicted)) this.#observer?.evicted();
     this.#observer?.accepted();
     this.#connections.add(connection);
+    this.#endSweeps ??= every(SWEEP_MS, () => this.#sweep());
     socket.on("data", (chunk: Uint8Array) => this.#take(connection, chunk));
     socket.on("drain", () => {
       connection.blockedSince = undefined;
@@ -349,6 +350,11 @@ export class TcpServerSocket implements PacketSocket {
   }
 
   #sweep(): void {
+    if (this.#connections.size === 0) {
+      this.#endSweeps?.();
+      this.#endSweeps = undefined;
+      return;
+    }
     const now = performance.now();
     const { idleMs, readMs, writeMs } = this.#limits;
     for (const connection of this.#connections) {

@@ -44,6 +44,7 @@ interface CheckedServeOptions extends
     | "workers"
     | "receiveBufferBytes"
     | "selfCheckSeconds"
+    | "maxDelayMicros"
     | "io"
   > {
   readonly listen?: readonly Unchecked<"port">[] | undefined;
@@ -105,6 +106,9 @@ export function checkResponderOptions(
 /** A server that asks itself more often than once a second is busy with itself. */
 const SELF_CHECK_SECONDS = { min: 1, max: 86_400 };
 
+/** Beyond a millisecond clients would notice, and little more would be gained. */
+export const MAX_DELAY_MICROS = 1000;
+
 /**
  * Holds what is said of sockets to its range.
  *
@@ -112,6 +116,7 @@ const SELF_CHECK_SECONDS = { min: 1, max: 86_400 };
  */
 export function checkServeOptions(options: CheckedServeOptions): void {
   const batch = { min: 1, max: MAX_BATCH, integer: true };
+  const delay = { min: 0, max: MAX_DELAY_MICROS };
   const workers = { min: 0, max: MAX_WORKERS, integer: true };
   asConfig(() => {
     requireInRange("port", options.port, LISTEN_PORT);
@@ -128,6 +133,7 @@ export function checkServeOptions(options: CheckedServeOptions): void {
         SELF_CHECK_SECONDS,
       );
     }
+    requireInRange("maxDelayMicros", options.maxDelayMicros, delay);
     requireOneOf("io", options.io, ["auto", "portable", "linux"]);
     const { tcpLimits = {} } = options;
     requireInRange("tcpLimits.maxMessageBytes", tcpLimits.maxMessageBytes, {

@@ -7,6 +7,7 @@
 
 import {
   causeOf,
+  type ClockCause,
   type ClockLimits,
   type ClockStatus,
   type ClockVerdict,
@@ -32,6 +33,7 @@ export class ClockWatch {
   #kernelClock: KernelClock | undefined;
   #readAt: bigint | undefined;
   #status: ClockStatus = "unknown";
+  #cause: ClockCause | undefined;
 
   /**
    * Begins to watch.
@@ -47,6 +49,11 @@ export class ClockWatch {
   /** How the clock is doing, as far as the system says. */
   get status(): ClockStatus {
     return this.#status;
+  }
+
+  /** Why it is not `ok`, where the system says. */
+  get cause(): ClockCause | undefined {
+    return this.#cause;
   }
 
   /**
@@ -72,9 +79,9 @@ export class ClockWatch {
       this.#readAt = monotonic;
     }
     const verdict = judgeClock(this.#kernelClock, limits);
+    const cause = this.#cause = causeOf(this.#kernelClock, limits);
     if (verdict.status !== this.#status) {
       this.#status = verdict.status;
-      const cause = causeOf(this.#kernelClock, limits);
       this.#tell({
         kind: "clock-status",
         ...verdict,

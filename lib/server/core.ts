@@ -6,18 +6,20 @@
  */
 
 import { SERVER_VERSIONS } from "../wire/dialect.ts";
-import { checkServerOptions } from "./check_options.ts";
-import type { ClockStatus } from "./clock_guard.ts";
-import { ClockWatch, monotonicMicros } from "./clock_watch.ts";
+import { asConfig, checkServerOptions } from "./check_options.ts";
+import type { ClockCause, ClockStatus } from "./clock_guard.ts";
+import { ClockWatch } from "./clock_watch.ts";
 import { countBatch, createCounters, type ServerCounters } from "./counters.ts";
 import type { Signer } from "../crypto/ed25519.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { ServerError } from "../wire/errors.ts";
+import { handleSlots } from "./fast/handle_slots.ts";
 import { FastResponder } from "./fast/responder.ts";
 import { KeyCare } from "./key_care.ts";
 import { type Delegated, Keyring } from "./keyring.ts";
 import type { Peer } from "../net/datagram.ts";
 import { readKernelClock } from "../net/linux/libc.ts";
+import { MomentWatch } from "./moment_watch.ts";
 import type { ParsedRequest } from "../wire/request.ts";
 import {
   type Moment,
@@ -25,7 +27,7 @@ import {
   Responder,
   type ResponderOptions,
 } from "./responder.ts";
-import type { ServerEvent } from "./event.ts";
+import { type EventSink, guarded } from "./event.ts";
 import {
   type HandleOptions,
   hasOverrides,
@@ -48,7 +50,8 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #radiusMicros: bigint;
   readonly #maxRadiusMicros: bigint;
-  readonly #clock: ClockWatch;
+  readonly #tell: EventSink;
+  readonly #watch: MomentWatch;
   #longTerm: readonly Signer[];
   #delegated: readonly Delegated[];
   #keyring: Keyring | undefined;
@@ -56,6 +59,7 @@ export class Server {
   #slots: WeakRef<FastResponder>[] = []; // gone with whoever serves from them
   readonly #watchers = new Set<() => void>();
   #care: KeyCare | undefined;
+  #isRehearsing = false;
 
   /**
    * For subclasses; use {@linkcode Server.create}, which also makes the keys.
@@ -70,10 +74,12 @@ export class Server {
     this.#radiusMicros = radiusOf(options);
     this.#maxRadiusMicros = maxRadiusOf(options);
     const { trustClock, readClock = readKernelClock } = options;
-    this.#clock = new ClockWatch(
+    this.#tell = guarded(options.onEvent);
+    const clock = new ClockWatch(
       trustClock ? () => undefined : readClock,
-      (event) => this.#tell(event),
+      this.#tell,
     );
+    this.#watch = new MomentWatch(clock, this.counters);
   }
 
   /**
@@ -124,7 +130,9 @@ export class Server {
       if (!(cause instanceof RangeError)) throw cause;
       throw new ServerError("key", cause.message, { cause });
     }
-    const responder = this.#createResponder(keyring);
+    const responder = asConfig(() =>
+      new Responder(this.#responderOptions(keyring))
+    );
     // All at once, so that what is published is what signs.
     this.#longTerm = longTerm;
     this.#delegated = delegated;
@@ -147,14 +155,6 @@ export class Server {
     return responder;
   }
 
-  #createResponder(keyring: Keyring): Responder {
-    try {
-      return new Responder(this.#responderOptions(keyring));
-    } catch (cause) {
-      throw new ServerError("config", (cause as Error).message, { cause });
-    }
-  }
-
   #responderOptions(keyring: Keyring): ResponderOptions {
     return {
       random: Math.random,
@@ -162,6 +162,7 @@ export class Server {
       greaseProbability: this.#options.greaseProbability ?? 0.001,
       keyring,
       onBatch: (version, size) => {
+        if (this.#isRehearsing) return;
         countBatch(this.counters, version, size);
         this.#options.onBatch?.(version, size);
       },
@@ -184,8 +185,7 @@ export class Server {
   /**
    * What other threads need to answer as this server does. It holds secrets.
    *
-   * @returns `undefined` if it was not made with `exportable`, or is a subclass or overrides
-   *   something, or has functions among its options.
+   * @returns `undefined` without `exportable`, for a subclass, or with functions as options.
    */
   export(): PortableServer | undefined {
     const options = portableOptions(this.#options);
@@ -222,6 +222,11 @@ export class Server {
     return this.#keyring?.notAfterMicros;
   }
 
+  /** How often {@linkcode lookAfter} has to be called where no batches are, in milliseconds. */
+  get careMs(): number {
+    return this.#keyring?.careMs ?? 1_000;
+  }
+
   /** Can every online key sign now? Not before its window begins, nor after its end. */
   get canSign(): boolean {
     return this.#keyring?.covers(this.getTime()) ?? false;
@@ -234,7 +239,12 @@ export class Server {
 
   /** How the clock is doing, as far as the system says. */
   get clockStatus(): ClockStatus {
-    return this.#clock.status;
+    return this.#watch.clock.status;
+  }
+
+  /** Why the clock is not trusted as it is, where the system says. */
+  get clockCause(): ClockCause | undefined {
+    return this.#watch.clock.cause;
   }
 
   /**
@@ -294,9 +304,8 @@ export class Server {
    */
   async handleBatch(
     packets: readonly Uint8Array[],
-    options: HandleOptions = {},
+    { transport, peers }: HandleOptions = {},
   ): Promise<Outcome[]> {
-    const { transport, peers } = options;
     try {
       const responder = this.#responder ?? await this.#prepare();
       const moment = await this.#moment();
@@ -309,16 +318,14 @@ export class Server {
         rewrite: (reply, request) => this.rewriteReply(reply, request),
       });
     } catch (error) {
-      // A fault nobody foresaw: it must cost the packet that causes it its answer, and
-      // no other one.
+      // A fault nobody foresaw must cost the packet that causes it its answer, no other one.
       if (packets.length <= 1) {
         this.#panic(error);
         return packets.map(() => ({ drop: "internal" }));
       }
       const outcomes: Outcome[] = [];
       for (const [i, packet] of packets.entries()) {
-        const peer = peers?.[i];
-        const alone = { transport, peers: peer && [peer] };
+        const alone = { transport, peers: peers?.slice(i, i + 1) };
         outcomes.push(...await this.handleBatch([packet], alone));
       }
       return outcomes;
@@ -344,18 +351,27 @@ export class Server {
    *
    * @param slots As {@linkcode openSlots} gave it; one batch at a time.
    * @param count How many there are.
+   * @returns Nothing where it is done already, as with signers of this process.
    */
-  async handleSlots(slots: FastResponder, count: number): Promise<void> {
+  handleSlots(slots: FastResponder, count: number): Promise<void> | undefined {
+    return handleSlots(slots, count, {
+      moment: () => this.#moment(),
+      handle: (packet) => this.handleBatch([packet]),
+    });
+  }
+
+  /**
+   * Answers what lies in the first slot as if it had been sent, and counts nothing. Done often
+   * enough, it has the runtime compile what answering takes before the first client comes.
+   *
+   * @param slots As {@linkcode openSlots} gave it.
+   */
+  async rehearse(slots: FastResponder): Promise<void> {
+    this.#isRehearsing = true;
     try {
-      const moment = await this.#moment();
-      if (typeof moment === "string") slots.refuse(count, moment);
-      else await slots.answer(count, moment);
-    } catch {
-      // Once more, one by one: what is at fault then costs only itself the answer.
-      for (let slot = 0; slot < count; slot++) {
-        const [outcome] = await this.handleBatch([slots.packet(slot)]);
-        slots.put(slot, outcome ?? { drop: "internal" });
-      }
+      await this.handleSlots(slots, 1);
+    } finally {
+      this.#isRehearsing = false;
     }
   }
 
@@ -369,31 +385,16 @@ export class Server {
   }
 
   /** The time to sign now, or why nothing may be signed. */
-  async #moment(): Promise<Moment | DropReason> {
-    const midpointMicros = this.getTime();
-    const monotonic = monotonicMicros();
-    if (this.#clock.checkSteps(midpointMicros, monotonic)) {
-      this.counters.clockSteps++;
-    }
-    const renewal = this.#care?.look(midpointMicros, monotonic);
-    if (renewal !== undefined) await renewal;
-    const { status, radiusMicros } = this.#clock.judge({
+  #moment(): Moment | DropReason | Promise<Moment | DropReason> {
+    return this.#watch.look({
+      midpointMicros: this.getTime(),
       radiusMicros: this.getRadius(),
       maxRadiusMicros: this.#maxRadiusMicros,
-    }, monotonic);
-    return status === "stopped" ? "clock" : { midpointMicros, radiusMicros };
+    }, this.#care);
   }
 
   #panic(error: unknown): void {
     this.counters.panics++;
     this.#tell({ kind: "panic", error });
-  }
-
-  #tell(event: ServerEvent): void {
-    try {
-      this.#options.onEvent?.(event);
-    } catch {
-      // Whoever listens must not be able to stop the server.
-    }
   }
 }

@@ -60,6 +60,14 @@ export interface ServerCounters {
   tcpAborted: number;
   /** Connections that are gone. */
   tcpCompleted: number;
+  /** Times that workers looked for more before they went to sleep. */
+  looks: number;
+  /** Of these, those that found something. */
+  looksThatPaid: number;
+  /** Times that workers let datagrams gather. */
+  gathers: number;
+  /** Datagrams taken after that. */
+  gathered: number;
 }
 
 function packetCounters(): PacketCounters {
@@ -88,6 +96,10 @@ export function createCounters(): ServerCounters {
     tcpEvicted: 0,
     tcpAborted: 0,
     tcpCompleted: 0,
+    looks: 0,
+    looksThatPaid: 0,
+    gathers: 0,
+    gathered: 0,
   };
 }
 
@@ -118,6 +130,13 @@ function addPackets(sum: PacketCounters, more: PacketCounters): void {
   }
 }
 
+/** Those that are one number each. */
+const PLAIN = [
+  ...["batches", "batchedRequests", "rotations", "clockSteps", "panics"],
+  ...["tcpAccepted", "tcpRejected", "tcpEvicted", "tcpAborted", "tcpCompleted"],
+  ...["looks", "looksThatPaid", "gathers", "gathered"],
+] as const;
+
 /** The numbers of several threads together. */
 export function sumCounters(all: readonly ServerCounters[]): ServerCounters {
   const sum = createCounters();
@@ -130,16 +149,7 @@ export function sumCounters(all: readonly ServerCounters[]): ServerCounters {
     one.batchSizes.forEach((count, i) => {
       sum.batchSizes[i] = (sum.batchSizes[i] ?? 0) + count;
     });
-    sum.batches += one.batches;
-    sum.batchedRequests += one.batchedRequests;
-    sum.rotations += one.rotations;
-    sum.clockSteps += one.clockSteps;
-    sum.panics += one.panics;
-    sum.tcpAccepted += one.tcpAccepted;
-    sum.tcpRejected += one.tcpRejected;
-    sum.tcpEvicted += one.tcpEvicted;
-    sum.tcpAborted += one.tcpAborted;
-    sum.tcpCompleted += one.tcpCompleted;
+    for (const name of PLAIN) sum[name] += one[name];
   }
   return sum;
 }

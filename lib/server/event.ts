@@ -69,3 +69,14 @@ export type ServerEvent =
 
 /** Takes events; must not throw. */
 export type EventSink = (event: ServerEvent) => void;
+
+/** Whoever listens must not be able to stop the server, nor to keep it from starting. */
+export function guarded(sink: EventSink | undefined): EventSink {
+  return (event) => {
+    try {
+      sink?.(event);
+    } catch {
+      // Its fault, and nobody to tell.
+    }
+  };
+}

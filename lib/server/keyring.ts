@@ -136,6 +136,10 @@ export interface KeyringOptions {
  */
 export const LEAST_RESERVE_MICROS = 2_000_000n;
 
+/** Looks at the keys within the reserve, and the longest from one to the next. */
+const LOOKS_IN_RESERVE = 8;
+const LONGEST_CARE_MS = 1_000;
+
 /** The least that an online key can be told to sign for: half of it is reserve. */
 export const LEAST_VALIDITY_MICROS: bigint = 2n * LEAST_RESERVE_MICROS;
 
@@ -222,6 +226,12 @@ export class Keyring {
     return validityMicros < LEAST_VALIDITY_MICROS
       ? validityMicros / 2n
       : LEAST_RESERVE_MICROS;
+  }
+
+  /** How often a thread that signs nothing has to look at the keys, in milliseconds. */
+  get careMs(): number {
+    const looks = Number(this.reserveMicros / 1000n) / LOOKS_IN_RESERVE;
+    return Math.min(looks, LONGEST_CARE_MS);
   }
 
   /**

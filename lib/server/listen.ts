@@ -43,6 +43,9 @@ import { WorkerPool } from "./workers/pool.ts";
 /** Port of the servers in use today; RFC 10049 registers 5319. */
 export const DEFAULT_PORT = 2002;
 
+/** Longest time that datagrams are let gather: a thousandth of what the protocol tells. */
+export const DEFAULT_DELAY_MICROS = 1000;
+
 /** Most packets answered in one go, through the runtime's sockets and through the system's. */
 const PORTABLE_BATCH = 64;
 const LINUX_BATCH = 128;
@@ -170,10 +173,23 @@ async function wanted(
 ): Promise<readonly ListenAddress[]> {
   const { hostname = ANY, port = DEFAULT_PORT, open } = options;
   const given = await named(options.listen ?? [{ hostname, port }]);
+  refuseTwice(given);
   const asked = mergeWildcards(given);
   const isAny = (one: ListenAddress) => one.hostname === ANY;
   if (open !== undefined || !asked.some(isAny) || await hasIpv6()) return asked;
   return asked.map((one) => isAny(one) ? { ...one, hostname: ANY_IPV4 } : one);
+}
+
+/** The system would say that somebody has the address, and not that we are that one. */
+function refuseTwice(given: readonly ListenAddress[]): void {
+  const seen = new Set<string>();
+  for (const { hostname, port } of given) {
+    const name = formatAddress(hostname, port);
+    if (port !== 0 && seen.has(name)) {
+      throw new ServerError("config", `Cannot listen on ${name} twice`);
+    }
+    seen.add(name);
+  }
 }
 
 async function named(
@@ -296,13 +312,18 @@ async function openDatagrams(
   options: ServeOptions,
   onEvent: EventSink,
 ): Promise<DatagramSocket | WorkerPool> {
-  const { open, receiveBufferBytes = RECEIVE_BUFFER } = options;
+  const {
+    open,
+    receiveBufferBytes = RECEIVE_BUFFER,
+    maxDelayMicros = DEFAULT_DELAY_MICROS,
+  } = options;
   const where = { hostname, port, maxBatch: batchSize(io, options) };
   if (open) return await open(where);
   if (workers === 0) return await openServerUdp(io, where);
   return await WorkerPool.open(server, {
     ...where,
     workers,
+    maxDelayMicros,
     receiveBufferBytes,
     onEvent,
   });

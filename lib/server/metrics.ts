@@ -165,6 +165,27 @@ export function renderMetrics(
       counters.tcpAborted,
     ),
     ...one("tcp_completed_total", "Connections gone.", counters.tcpCompleted),
+    ...family(
+      `${p}worker_looks_total`,
+      "counter",
+      "Looks for more datagrams before sleep, by whether there were some.",
+      [
+        [true, counters.looksThatPaid] as const,
+        [false, counters.looks - counters.looksThatPaid] as const,
+      ].map(([found, count]) =>
+        sample(`${p}worker_looks_total`, { found: String(found) }, count)
+      ),
+    ),
+    ...one(
+      "worker_gathers_total",
+      "Times that workers let datagrams gather.",
+      counters.gathers,
+    ),
+    ...one(
+      "worker_gathered_reqs_total",
+      "Datagrams taken after that.",
+      counters.gathered,
+    ),
     ...renderGauges(gauges),
   ];
   return lines.join("\n") + "\n";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { every } from "../net/heartbeat.ts";
 import { askSelf } from "../net/self_query.ts";
 import { DEFAULT_OFFER, GOOGLE_VERSION } from "../wire/dialect.ts";
 import { buildRequest, nonceSizeOf } from "../wire/request.ts";
@@ -89,9 +90,9 @@ export function startSelfCheck(
       Math.floor(counters.tcpAccepted / CROWD),
     tell,
   });
-  const timer = seconds === 0
+  const endTicks = seconds === 0
     ? undefined
-    : setInterval(() => void check.tick(), TICK_MS);
+    : every(TICK_MS, () => void check.tick());
   return {
     get states() {
       return check.states;
@@ -100,7 +101,7 @@ export function startSelfCheck(
       return check.asked;
     },
     stop: () => {
-      clearInterval(timer);
+      endTicks?.();
       end.abort();
     },
   };

@@ -24,7 +24,7 @@ import {
   type PacketSocket,
 } from "../net/datagram.ts";
 import type { Server } from "./core.ts";
-import type { EventSink } from "./event.ts";
+import { type EventSink, guarded } from "./event.ts";
 
 export { DEFAULT_PORT } from "./listen.ts";
 export type { ListenerState } from "./self_check.ts";
@@ -123,17 +123,6 @@ export async function serve(
     finished,
     shutdown,
     [Symbol.asyncDispose]: shutdown,
-  };
-}
-
-/** Whoever listens must not be able to stop the server, nor to keep it from starting. */
-function guarded(sink: EventSink | undefined): EventSink {
-  return (event) => {
-    try {
-      sink?.(event);
-    } catch {
-      // Its fault, and nobody to tell.
-    }
   };
 }
 

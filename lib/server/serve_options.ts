@@ -71,6 +71,15 @@ export interface ServeOptions {
    */
   readonly maxBatch?: number | undefined;
   /**
+   * Where threads answer: the longest time, in microseconds, that they let requests gather
+   * which come one by one but often, so that one signature serves several; 0 for not at all.
+   * It is part of the round trip that clients measure, so their bounds hold. One that comes
+   * after a pause is answered at once, and so are all where it brings no more at a time.
+   *
+   * @default {1000}
+   */
+  readonly maxDelayMicros?: number | undefined;
+  /**
    * How often the server asks itself over every listener whether it answers, in seconds; one
    * that does not is told of (`listener-down`) and opened anew. 0 turns it off. Each question
    * is counted as any other request is.

@@ -5,13 +5,19 @@
  * @module
  */
 
-/** Not in deno.json: what is named there ends up in the standalone binary. */
-const PLAYWRIGHT = "npm:playwright-core@1.65.1";
+import { createRequire } from "node:module";
+
+/**
+ * Packages that only these tests need. What deno.json or deno.lock names ends up in the
+ * standalone binary, and these are large: so they are fetched and loaded past both.
+ */
+const PLAYWRIGHT = "playwright-core@1.65.1";
+const AXE = "axe-core@4.14.1";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
 /** Whatever hangs in the browser fails after so many milliseconds. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 20_000;
 
 /** As much of Playwright's page as is used here. */
 export interface Page extends AsyncDisposable {
@@ -86,18 +92,39 @@ function chromiumPath(): string | undefined {
   });
 }
 
-async function loadPlaywright(): Promise<Playwright | undefined> {
-  try {
-    // Or it looks for WSL where Deno lets only those look who may do everything.
-    Deno.env.set("__IS_WSL_TEST__", "1");
-    return await import(PLAYWRIGHT) as Playwright;
-  } catch {
-    return undefined;
+async function deno(...args: string[]): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** Gets packages; nothing for one that cannot be had. */
+async function load(...packages: readonly string[]): Promise<unknown[]> {
+  const names = packages.map((one) => `npm:${one}`);
+  await deno("cache", "--no-lock", "--no-config", "--quiet", ...names);
+  const { npmCache } = JSON.parse(await deno("info", "--json"));
+  const require = createRequire(import.meta.url);
+  const found: unknown[] = packages.map(() => undefined);
+  for await (const { name: registry } of Deno.readDir(npmCache)) {
+    for (const [i, one] of packages.entries()) {
+      try {
+        found[i] ??= require(
+          `${npmCache}/${registry}/${one.replace("@", "/")}`,
+        );
+      } catch {
+        // It is in another registry's folder, or was not fetched.
+      }
+    }
   }
+  return found;
 }
 
 const path = chromiumPath();
-const playwright = path === undefined ? undefined : await loadPlaywright();
+// Or Playwright looks for WSL where Deno lets only those look who may do everything.
+Deno.env.set("__IS_WSL_TEST__", "1");
+const [playwright, axe] = (path ? await load(PLAYWRIGHT, AXE) : []) as [
+  Playwright | undefined,
+  { readonly source: string } | undefined,
+];
 
 /** Options of a test that needs a browser; where there is none they skip it and say so. */
 export function inBrowser(name: string): {
@@ -108,8 +135,8 @@ export function inBrowser(name: string): {
 } {
   const missing = path === undefined
     ? "no Chromium here"
-    : playwright === undefined
-    ? "playwright-core could not be had from npm"
+    : !playwright || !axe
+    ? "playwright-core or axe-core could not be had from npm"
     : undefined;
   return {
     name: missing === undefined ? name : `${name} (skipped: ${missing})`,
@@ -122,7 +149,7 @@ export function inBrowser(name: string): {
 
 /** Starts Chromium. It can reach nothing but loopback. */
 export async function startBrowser(): Promise<Browser> {
-  if (path === undefined || playwright === undefined) {
+  if (!path || !playwright) {
     throw new Error("Cannot start a browser: there is none");
   }
   const browser = await playwright.chromium.launch({
@@ -154,4 +181,18 @@ export async function startBrowser(): Promise<Browser> {
     },
     [Symbol.asyncDispose]: () => browser.close(),
   };
+}
+
+/**
+ * What of a page somebody cannot see, hear, or reach by keyboard, as far as a program can
+ * tell: by the rules of WCAG 2.1, levels A and AA.
+ */
+export async function barriersIn(page: Page): Promise<string[]> {
+  const source = axe?.source ?? "";
+  await page.evaluate(`void (() => { ${source} })()`);
+  return await page.evaluate(`axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+  }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200))
+  )`);
 }

@@ -217,7 +217,7 @@ test("parseChoice() takes the words that there are", () => {
   assert.throws(
     () => parse("quic"),
     (error) =>
-      error instanceof UsageError && error.hint === "possible are auto, udp",
+      error instanceof UsageError && error.hint === "use one of auto, udp",
   );
 });
 

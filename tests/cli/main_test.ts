@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
-import { assertFailure, execute, fails, json, run } from "../_support/cli.ts";
+import {
+  assertFailure,
+  execute,
+  fails,
+  json,
+  run,
+  STRANGER,
+} from "../_support/cli.ts";
 
 const COMMANDS = [
   [],
@@ -22,6 +29,11 @@ const COMMANDS = [
   ["server"],
   ["server", "run"],
   ["server", "keygen"],
+  ["server", "pubkey"],
+  ["server", "delegate"],
+  ["ecosystem", "list"],
+  ["completions"],
+  ["help"],
 ];
 
 Deno.test("--help explains every command on stdout", async () => {
@@ -68,10 +80,12 @@ Deno.test("--help of server run names the environment's variables", async () => 
   assert(text.includes("ROUGHLY_SERVER_PRIVATE_KEY or ROUGHLY_PRIVATE_KEY"));
 });
 
-Deno.test("--version prints the version", async () => {
+Deno.test("--version prints the version and the platform", async () => {
   const { code, out, err } = await run("--version");
   assert.equal(code, 0);
-  assert.deepEqual(out, [config.version]);
+  const [line = "", ...more] = out;
+  assert.deepEqual(more, []);
+  assert(line.startsWith(`roughly ${config.version} (${Deno.build.os} `), line);
   assert.deepEqual(err, []);
 });
 
@@ -88,7 +102,6 @@ Deno.test("wrong words are named on one line", async () => {
   const cases: [words: string[], message: string | RegExp, hint: string][] = [
     [["bogus"], "unknown command 'bogus'", "see 'roughly --help'"],
     [["quer"], "unknown command 'quer'", "did you mean query?"],
-    [["help"], "unknown command 'help'", "see 'roughly --help'"],
     [["--bogus"], "unknown option '--bogus'", "see 'roughly --help'"],
     [
       ["query"],
@@ -137,6 +150,21 @@ Deno.test("wrong words are named on one line", async () => {
       ["clock", "set", "--dryrun"],
       "unknown option '--dryrun'",
       "did you mean --dry-run?",
+    ],
+    [
+      ["query", "h", "--transport", "upd"],
+      'cannot use "upd" here (--transport)',
+      "use one of auto, udp, tcp",
+    ],
+    [
+      ["completions"],
+      "missing required argument 'shell'",
+      "see 'roughly completions --help'",
+    ],
+    [
+      ["completions", "csh"],
+      'cannot use "csh" here',
+      "use one of bash, zsh, fish",
     ],
     [
       ["server", "run", "extra"],
@@ -191,7 +219,7 @@ Deno.test("--verbose adds what lay behind an error", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
-  const key = btoa("k".repeat(32));
+  const key = STRANGER;
   const words = ["query", `127.0.0.1:${port}`, key, "--transport=tcp"];
   const { code, err } = await run("-v", ...words);
   assert.equal(code, 3);

@@ -1,56 +1,30 @@
 import assert from "node:assert/strict";
-import type { DialectId } from "../../lib/wire/dialect.ts";
-import { VerificationError } from "../../lib/wire/errors.ts";
 import {
   measure,
   type MeasureOptions,
-  type Progress,
   queryServers,
   survey,
 } from "../../lib/ecosystem/measure.ts";
 import type { AskServer, Question } from "../../lib/ecosystem/pick.ts";
-import { malfeasanceReport, parseReport } from "../../lib/verify/report.ts";
 import { judgeReport } from "../../lib/verify/judge.ts";
+import { malfeasanceReport, parseReport } from "../../lib/verify/report.ts";
+import type { DialectId } from "../../lib/wire/dialect.ts";
+import { VerificationError } from "../../lib/wire/errors.ts";
 import { bytes, SECOND, seeded } from "../_support/fixtures.ts";
 import {
   askInMemory,
   claim,
   listed,
   serverNumber,
-  signerOf,
   World,
 } from "../_support/many.ts";
+import { silent, telling } from "../_support/measure.ts";
 
 const none = { permissions: "none" } as const;
-const HOUR = 3600n * SECOND;
-const THREE = [0, 1, 2].map((n) => listed(n));
 
-/** Claims the truth plus something, within 3 s; a text is what it fails with. */
-function telling(
-  world: World,
-  say: (n: number, pass: number) => bigint | Error = () => 0n,
-  asked: Question[] = [],
-): MeasureOptions & { readonly ask: AskServer } {
-  const passes = new Map<number, number>();
-  return {
-    now: world.now,
-    ask: (question) => {
-      // None of them speaks Google's protocol, which is tried when all else has failed.
-      if (question.nonce.length === 64) return Promise.reject(silent());
-      const n = serverNumber(question);
-      const pass = (passes.get(n) ?? 0) + 1;
-      passes.set(n, pass);
-      asked.push(question);
-      const sentAt = world.monoMicros;
-      world.pass(20_000n);
-      const ahead = say(n, pass);
-      if (typeof ahead !== "bigint") return Promise.reject(ahead);
-      const midpointMicros = world.truthMicros + ahead;
-      const moment = { midpointMicros, radiusMicros: 3n * SECOND };
-      return Promise.resolve(claim(question, world, sentAt, moment));
-    },
-  };
-}
+const HOUR = 3600n * SECOND;
+
+const THREE = [0, 1, 2].map((n) => listed(n));
 
 /** The same by servers that sign, so that something can be proven. */
 function signing(
@@ -64,7 +38,6 @@ function signing(
   return { now: world.now, ask };
 }
 
-const silent = () => new DOMException("nothing came", "TimeoutError");
 const refused = () =>
   new VerificationError({ code: "response-signature" }, {
     request: new Uint8Array(),
@@ -265,43 +238,6 @@ Deno.test(
 );
 
 Deno.test(
-  "measure() asks one key once, at the first of its servers",
-  none,
-  async () => {
-    const asked: Question[] = [];
-    const again = listed(0, { operator: "mirror.example" });
-    const servers = [...THREE, { ...again, publicKey: signerOf(0).publicKey }];
-    const options = telling(new World(), undefined, asked);
-    const { outcomes } = await measure(servers, { ...options, passes: 1 });
-    assert.equal(asked.length, 3);
-    assert(outcomes.every(({ server }) => server.name !== "mirror.example"));
-  },
-);
-
-Deno.test(
-  "measure() takes so many servers of different operators as it is told",
-  none,
-  async () => {
-    const servers = Array.from(
-      { length: 12 },
-      (_, n) => listed(n, { operator: `op${n % 4}.example` }),
-    );
-    for (const [count, expected] of [[3, 3], [4, 4], [9, 4]] as const) {
-      const { outcomes } = await measure(servers, {
-        ...telling(new World()),
-        count,
-      });
-      assert.equal(outcomes.length, expected);
-      const operators = outcomes.map(({ operator }) => operator);
-      assert.equal(new Set(operators).size, expected);
-    }
-    const all = await measure(servers, telling(new World()));
-    assert.equal(all.outcomes.length, 12);
-    assert.equal(all.quorum.voters, 4);
-  },
-);
-
-Deno.test(
   "two passes catch who is ahead and comes last; one does not (section 8.2)",
   none,
   async () => {
@@ -491,44 +427,6 @@ Deno.test(
   },
 );
 
-Deno.test("progress is told for each question", none, async () => {
-  const told: Progress[] = [];
-  await queryServers(THREE, {
-    ...telling(new World(), (n) => n === 1 ? silent() : 0n),
-    onProgress: (progress) => told.push(progress),
-  });
-  assert(told.length >= 5);
-  assert(told.every(({ total }) => total === 6));
-  const done = told.map(({ done }) => done);
-  assert.deepEqual(done, [...done].sort((a, b) => a - b));
-  const parallel: Progress[] = [];
-  await survey(THREE, {
-    ...telling(new World()),
-    onProgress: (progress) => parallel.push(progress),
-  });
-  assert.deepEqual(parallel.map(({ done }) => done), [1, 2, 3]);
-});
-
-Deno.test("the signal ends a measurement with its reason", none, async () => {
-  for (const run of [queryServers, survey, measure]) {
-    const controller = new AbortController();
-    const asked: Question[] = [];
-    const say = () => {
-      controller.abort(new Error("enough"));
-      return silent();
-    };
-    const options = {
-      ...telling(new World(), say, asked),
-      signal: controller.signal,
-    };
-    await assert.rejects(run(THREE, options), /enough/);
-    assert(asked.length <= 3);
-    const before = asked.length;
-    await assert.rejects(run(THREE, options), /enough/);
-    assert.equal(asked.length, before);
-  }
-});
-
 Deno.test(
   "survey() asks everybody once, at the same time, and chains nothing",
   none,
@@ -554,48 +452,5 @@ Deno.test(
     assert(outcomes.every(({ answers }) => answers.length === 1));
     assert.deepEqual([chain, violations], [[], []]);
     assert(quorum.ok);
-  },
-);
-
-Deno.test(
-  "a key that is listed under several names has one vote",
-  none,
-  async () => {
-    const { publicKey } = listed(0);
-    const servers = [listed(0), ...[1, 2].map((n) => listed(n, { publicKey }))];
-    for (const ask of [survey, queryServers]) {
-      const { quorum } = await ask(servers, telling(new World(), () => HOUR));
-      assert(!quorum.ok);
-      assert.deepEqual([quorum.reason, quorum.voters], ["too-few", 1]);
-    }
-  },
-);
-
-Deno.test(
-  "a key with two names is one server that is reached by the addresses of both",
-  none,
-  async () => {
-    const asked: Question[] = [];
-    const [one, two, three] = [0, 1, 2].map((n) => listed(n));
-    const { host } = one!.addresses[0]!;
-    const mirror = { ...listed(0, { operator: "mirror.example" }) };
-    for (const count of [undefined, 3]) {
-      const options = telling(new World(), undefined, asked);
-      const { outcomes, quorum } = await measure([one!, two!, mirror, three!], {
-        ...options,
-        count,
-        ask: (question) =>
-          question.address.host === host
-            ? Promise.reject(silent())
-            : options.ask(question),
-      });
-      assert.equal(outcomes.length, 3);
-      assert(quorum.ok, "the first name is dead, the second lives");
-      const [outcome] = outcomes.filter(({ server }) =>
-        server.name === one!.name
-      );
-      assert.equal(outcome?.answers.length, 2);
-      assert.equal(one!.addresses.length, 1, "nothing given is changed");
-    }
   },
 );

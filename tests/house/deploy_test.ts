@@ -193,7 +193,7 @@ Deno.test(
   () => {
     const run = child(SERVER, "run");
     const all = SERVER.commands.flatMap((one) => (one as Command).options);
-    const source = read("lib/cli/commands.ts") +
+    const source = read("lib/cli/environment.ts") +
       read("lib/cli/server/key_source.ts");
     for (const path of GUIDES) {
       const text = read(path);

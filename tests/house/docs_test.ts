@@ -4,6 +4,7 @@ import {
   insertBehaviours,
   insertMatrix,
   renderDialects,
+  renderManPage,
   renderReadmeMatrix,
   renderRejections,
 } from "../../docs/generate.ts";
@@ -30,6 +31,10 @@ Deno.test("docs/chaos.md has the table of behaviours between its markers", () =>
   const text = committed("docs/chaos.md");
   assert.match(text, /^\| `lie-ahead` +\| accepted /m);
   assert.equal(text, insertBehaviours(text), STALE);
+});
+
+Deno.test("man/roughly.1 says what the table of commands says", () => {
+  assert.equal(committed("man/roughly.1"), renderManPage(), STALE);
 });
 
 Deno.test("README.md has the matrix of dialects between its markers", () => {

@@ -219,6 +219,14 @@ rule(
     ),
 );
 
+rule(
+  "no test file is longer than 600 lines",
+  () =>
+    filesUnder("tests/").filter((path) => path.endsWith(".ts")).filter((path) =>
+      read(path).split("\n").length > 601
+    ),
+);
+
 rule("a test stands where its file stands, under the same name", () => {
   const tests = new Set(filesUnder("tests/"));
   return LIB.filter((path) => !/^lib\/(cli|net|server\/fast)\//.test(path))

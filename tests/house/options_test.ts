@@ -4,45 +4,41 @@
  *
  * @module
  */
-
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import {
-  type Behaviour,
   ChaosServer,
   FakeWorld,
   fuzzRequests,
   serveChaos,
 } from "../../chaos.ts";
-import { TrustedClock } from "../../clock.ts";
 import {
   findQuorum,
   lintServerList,
   malfeasanceReport,
-  measure,
-  pickServers,
-  queryServers,
   sampleByOperator,
   submitReport,
-  survey,
 } from "../../ecosystem.ts";
-import { relay } from "../../relay.ts";
-import { runLoad } from "../../lib/load/run.ts";
-import {
-  sendRequest,
-  veryDangerouslySendRequestAndDoNotVerify,
-} from "../../mod.ts";
-import {
-  createDelegation,
-  createSigner,
-  Keyring,
-  Responder,
-  serve,
-  Server,
-} from "../../server.ts";
+import { createSigner } from "../../server.ts";
 import { buildRequest } from "../../wire.ts";
-import { bytes, LONG_TERM, makeKeyring } from "../_support/fixtures.ts";
-import { listed } from "../_support/many.ts";
+import { bytes } from "../_support/fixtures.ts";
+import {
+  asking,
+  type Call,
+  creating,
+  delegating,
+  limiting,
+  loading,
+  measuring,
+  misbehaving,
+  nobody,
+  relaying,
+  responding,
+  ringing,
+  SERVERS,
+  serving,
+  ticking,
+} from "../_support/option_calls.ts";
 
 /** What somebody may give by mistake where a number is wanted. */
 const NUMBERS: readonly unknown[] = [
@@ -59,8 +55,6 @@ const BIGINTS: readonly unknown[] = [
 /** The same where a word is wanted. */
 const WORDS: readonly unknown[] = ["", "bogus", 0, 1, null, true, {}, 1n];
 
-type Call = (value: never) => unknown;
-
 /** An option, and what it does take of the above. */
 interface Walk {
   /** As the documentation has it; functions stand for themselves. */
@@ -71,94 +65,6 @@ interface Walk {
   readonly wrong?: readonly unknown[];
   readonly calls: readonly Call[];
 }
-
-const nobody = () => assert.fail("nobody is asked");
-const offline = { lookup: nobody, open: nobody };
-const { publicKey } = LONG_TERM;
-const SERVERS = [0, 1, 2].map((n) => listed(n));
-
-function relaying(name: string): Call {
-  return (value) => relay({ servers: SERVERS, [name]: value });
-}
-
-function asking(name: string): Call[] {
-  return [sendRequest, veryDangerouslySendRequestAndDoNotVerify].map((send) =>
-  (
-    value: never,
-  ) =>
-    send({ host: "h.invalid", port: 1, publicKey, ...offline, [name]: value })
-  );
-}
-
-function measuring(name: string): Call[] {
-  const measurers = [measure, queryServers, survey, pickServers];
-  return [
-    ...measurers.map((ask) => (value: never) =>
-      ask(SERVERS, { ask: nobody, [name]: value })
-    ),
-    (value) =>
-      TrustedClock.create({ servers: SERVERS, ask: nobody, [name]: value }),
-  ];
-}
-
-const ticking = (name: string): Call => (value) =>
-  TrustedClock.create({ servers: SERVERS, ask: nobody, [name]: value });
-
-const serving = (name: string): Call => async (value) => {
-  const server = await Server.create();
-  const ended = AbortSignal.abort();
-  const where = { hostname: "127.0.0.1", port: 0, open: nobody };
-  await serve(server, { ...where, signal: ended, [name]: value });
-};
-
-const limiting = (name: string): Call => (value) =>
-  (serving("tcpLimits") as (value: unknown) => unknown)({ [name]: value });
-
-const creating = (name: string): Call => (value) =>
-  Server.create({ [name]: value });
-
-const responding = (name: string): Call => async (value) =>
-  new Responder({ keyring: await makeKeyring(), [name]: value });
-
-const ringing = (name: string): Call => (value) =>
-  Keyring.create({
-    longTerm: [LONG_TERM],
-    nowMicros: 0n,
-    validityMicros: 10_000_000n,
-    random: (count) => new Uint8Array(count),
-    v1Context: "rfc",
-    [name]: value,
-  });
-
-const delegating = (name: string): Call => (value) =>
-  createDelegation({
-    longTerm: LONG_TERM,
-    onlineSeed: bytes(32, 3),
-    notBeforeMicros: 1000n,
-    notAfterMicros: 2000n,
-    [name]: value,
-  });
-
-const loading = (name: string): Call => (value) =>
-  runLoad({
-    hostname: "127.0.0.1",
-    port: 1,
-    version: 1,
-    typed: true,
-    publicKey,
-    pace: { window: 1 },
-    sockets: 1,
-    durationMillis: 1,
-    warmupMillis: 0,
-    timeoutMillis: 1,
-    open: nobody,
-    [name]: value,
-  });
-
-const misbehaving = (kind: Behaviour["kind"], name: string): Call => (value) =>
-  ChaosServer.create({
-    behaviours: [{ kind, [name]: value } as unknown as Behaviour],
-  });
 
 const WALKS: readonly Walk[] = [
   // One server.
@@ -261,6 +167,11 @@ const WALKS: readonly Walk[] = [
         hostname: "127.0.0.1",
         port,
       }])],
+  },
+  {
+    option: "ServeOptions.maxDelayMicros",
+    takes: [0, 1, 1.5],
+    calls: [serving("maxDelayMicros")],
   },
   { option: "ServeOptions.workers", takes: [0], calls: [serving("workers")] },
   {

@@ -132,6 +132,28 @@ Deno.test("ClockWatch tells each change of status once", none, () => {
   ]);
 });
 
+Deno.test(
+  "ClockWatch knows why at any time, not only at a change",
+  none,
+  () => {
+    const { watch, clock } = watched();
+    const causes = [
+      withError(1n),
+      { ...withError(60n * SECOND), synchronised: false },
+      withError(60n * SECOND),
+      undefined,
+    ].map((state, i) => {
+      clock.state = state;
+      watch.judge(LIMITS, BigInt(i) * SECOND);
+      return watch.cause;
+    });
+    assert.deepEqual(
+      causes,
+      [undefined, "unsynchronised", "error-bound", undefined],
+    );
+  },
+);
+
 Deno.test("ClockWatch tells of jumps", none, () => {
   const { watch, events } = watched();
   assert.equal(watch.checkSteps(NOW_MICROS, 0n), false);

@@ -31,6 +31,10 @@ Deno.test("createCounters() begins with zeros", none, () => {
     tcpEvicted: 0,
     tcpAborted: 0,
     tcpCompleted: 0,
+    looks: 0,
+    looksThatPaid: 0,
+    gathers: 0,
+    gathered: 0,
   });
 });
 

@@ -11,6 +11,7 @@ import type { ServerEvent } from "../../lib/server/event.ts";
 import { serve, type ServeOptions } from "../../lib/server/serve.ts";
 import { requestFor } from "../_support/fixtures.ts";
 import {
+  aloneIn,
   assertBalanced,
   Client,
   linux,
@@ -113,6 +114,24 @@ Deno.test("sockets that somebody else opens are theirs to choose", async () => {
   assert.equal(opened.pools.length, 0);
 });
 
+Deno.test("an address that is named twice is refused, in whatever spelling", async () => {
+  const port = 2002; // never opened
+  const pairs = [
+    ["127.0.0.1", "127.0.0.1"],
+    ["127.0.0.1", "::ffff:127.0.0.1"],
+    ["[::1]", "0::1"],
+    ["::", "0::0"],
+    ["localhost", "localhost"],
+  ];
+  for (const names of pairs) {
+    const listen = names.map((hostname) => ({ hostname, port }));
+    await assert.rejects(
+      open({ listen }),
+      isConfig(/^Cannot listen on (127\.0\.0\.1|\[::1?\]):2002 twice$/),
+    );
+  }
+});
+
 linux(
   "a server that other threads cannot be told of has no workers",
   async () => {
@@ -152,6 +171,8 @@ Deno.test("numbers that make no sense are refused before anything is opened", as
 });
 
 /** All in which openAll() may find that an address is not to be had. */
+const alone = aloneIn(import.meta.url);
+
 const WAYS: readonly [name: string, options: ServeOptions][] = [
   ["portable", { io: "portable" }],
   ["linux", { io: "linux" }],
@@ -159,7 +180,7 @@ const WAYS: readonly [name: string, options: ServeOptions][] = [
 ];
 
 for (const [name, options] of WAYS) {
-  linux(`everything is opened or nothing: ${name}`, async () => {
+  alone(`everything is opened or nothing: ${name}`, async () => {
     const server = await makeServer();
     using taken = Deno.listen(LOOPBACK);
     const { port: bad } = taken.addr as Deno.NetAddr;

@@ -127,10 +127,13 @@ Deno.test(inBrowser("the doors work in Chromium"), async (t) => {
     );
 
     await t.step("a question without a socket says what to do", async () => {
+      const key = base64.encode(
+        servers[0]?.listed.publicKey ?? new Uint8Array(),
+      );
       const [name, code, message] = await runIn<string[]>(
         page,
         `
-        const publicKey = new Uint8Array(32);
+        const publicKey = bytes("${key}");
         return await mod.sendRequest({ host: "time.example", port: 2002, publicKey })
           .catch((error) => [error.name, error.code, error.message]);
       `,
@@ -140,7 +143,7 @@ Deno.test(inBrowser("the doors work in Chromium"), async (t) => {
       const literal = await runIn<string>(
         page,
         `
-        const publicKey = new Uint8Array(32);
+        const publicKey = bytes("${key}");
         return await mod.sendRequest({ host: "192.0.2.1", port: 2002, publicKey })
           .catch((error) => error.message);
       `,

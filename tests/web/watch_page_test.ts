@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import {
+  barriersIn,
   type Browser,
   inBrowser,
   type Page,
@@ -84,6 +85,7 @@ async function lookAround(browser: Browser, url: string): Promise<void> {
       // A narrow screen has no room for a column of ticks where all is well.
       if (view !== "now" || width > 360) await seesText(page, text);
       await assertFits(page);
+      assert.deepEqual(await barriersIn(page), [], view);
       await picture(page, `${view.replace("/", "-")}-${width}-${colorScheme}`);
     }
   }

@@ -21,13 +21,6 @@ import type { Output } from "../terminal/output.ts";
 
 export { BENCH_SCHEMA } from "./run.ts";
 
-const NOTES = `
-A window shows what a server can do, a rate how long its clients wait: there, latency counts
-from the planned time of each request. Compare servers in one run, on cores of their own.
-A server that spoils replies on purpose (grease) makes some of them bad or rejected.
-
-Beyond the exit codes below: 130 after SIGINT and 143 after SIGTERM, with what was measured.`;
-
 /** Adds the command. */
 export function addBench(
   program: Command,
@@ -36,20 +29,20 @@ export function addBench(
 ): Command {
   return program.command("bench")
     .description(
-      "put a load on a server of your own and measure rate, latency and loss",
+      "load a server of your own, and measure rate, latency and loss",
     )
     .argument(
       "<target...>",
-      "HOST[:PORT] [PORT] [PUBLIC_KEY]; the key is needed only for --verify",
+      "HOST[:PORT] [PORT] [PUBLIC_KEY]: only --verify needs the key",
     )
     .addOption(
-      new Option("--window <n>", "requests under way at any time (default: 64)")
+      new Option("--window <n>", "requests under way at a time (default: 64)")
         .argParser(atMost(MAX_WINDOW, "requests under way")),
     )
     .addOption(
       new Option(
         "--rate <n>",
-        "requests per second instead, whatever comes back",
+        "send so many requests per second instead, whatever comes back",
       )
         .argParser(parseRate).conflicts("window"),
     )
@@ -58,22 +51,25 @@ export function addBench(
         .argParser(parseTimeout),
     )
     .addOption(
-      new Option("--warmup <seconds>", "load before that").default(2)
+      new Option(
+        "--warmup <seconds>",
+        "how long to load the server first",
+      ).default(2)
         .argParser(parseInterval),
     )
     .addOption(
-      new Option("--timeout <seconds>", "when a request is given up")
+      new Option("--timeout <seconds>", "how long to wait for each reply")
         .default(0.5).argParser(parseTimeout),
     )
     .addOption(
       new Option(
         "--sockets <n>",
-        "ports to send from, for servers that share one",
+        "ports to send from: a server may spread its work by the sender's port",
       )
         .default(16).argParser(atMost(MAX_SOCKETS, "sockets")),
     )
     .addOption(
-      new Option("--offer <version>", "the one version to offer")
+      new Option("--offer <version>", "version to offer")
         .default(
           parseOne("draft-14"),
           formatVersion(DIALECTS["draft-14"].code),
@@ -82,21 +78,20 @@ export function addBench(
     .addOption(
       new Option(
         "--verify [n]",
-        "verify every nth reply, all without a number; slows the generator down",
+        "verify every nth reply, or all without a number; this slows the sender down",
       ).preset("1").argParser(parseCount),
     )
     .addOption(
       new Option(
         "--pid <pids>",
-        "processes of the server, to read their CPU time (Linux)",
+        "process ids of the server, to measure its CPU time (Linux)",
       ).argParser(parsePids),
     )
     .option(
       "--i-operate-this-server",
-      "the target is neither this machine nor in a private network, and still yours",
+      "allow a public address, because the server is yours",
     )
     .option("--json", "print one line of JSON")
-    .addHelpText("after", NOTES)
     .action(async (words: string[], options: BenchOptions) =>
       done(await bench(words, options, output))
     );
@@ -107,7 +102,7 @@ function atMost(limit: number, what: string): (text: string) => number {
     const count = parseCount(text);
     if (count > limit) {
       throw new UsageError(
-        `cannot use "${text}" ${what}: ${limit} are allowed`,
+        `cannot use "${text}" ${what}: ${limit} at most`,
       );
     }
     return count;

@@ -65,7 +65,7 @@ export function parseStat(stat: string): number {
 export async function checkPids(pids: readonly number[]): Promise<void> {
   if (Deno.build.os !== "linux") {
     throw new UsageError(
-      "cannot use --pid here: only Linux tells the CPU time of others",
+      "cannot use --pid here: only Linux shows the CPU time of other processes",
     );
   }
   for (const pid of pids) {

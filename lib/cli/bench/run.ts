@@ -4,6 +4,8 @@
  * @module
  */
 
+import { veryDangerouslySendRequestAndDoNotVerify } from "../../client/send_request.ts";
+import { NetworkError } from "../../wire/errors.ts";
 import { formatVersion } from "../../wire/dialect.ts";
 import {
   type LoadOptions,
@@ -26,6 +28,7 @@ import {
   toOffer,
 } from "../arguments.ts";
 import { EXIT, UsageError } from "../terminal/exit_code.ts";
+import { lowerFirst, messageOf } from "../terminal/failure.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { checkPids, cpuMicrosOf, ownCpuMicros } from "./process_cpu.ts";
 import { onTermination } from "../terminal/signals.ts";
@@ -85,7 +88,10 @@ export async function bench(
     forget();
     output.progress("");
   }
-  const end = endOf(summary, options, endedBy);
+  const silence = endOf(summary, options, endedBy);
+  const end = silence.code === "timeout"
+    ? await findRefusal(hostname, target, options) ?? silence
+    : silence;
   if (options.json) {
     printSummary(output, target, hostname, options, summary, end);
   } else {
@@ -110,8 +116,8 @@ async function permittedAddress(
   if (iOperateThisServer || isOwnAddress(hostname)) return hostname;
   const named = hostname === host ? host : `${host} (${hostname})`;
   throw new UsageError(
-    `will not put a load on ${printable(named)}: it is a public address`,
-    "a load looks like an attack; if the server is yours, say --i-operate-this-server",
+    `will not load ${printable(named)}: it is a public address`,
+    "a load looks like an attack; if the server is yours, add --i-operate-this-server",
   );
 }
 
@@ -207,7 +213,7 @@ function endOf(
       code: "timeout",
       message: `no answer within ${timeout} s`,
       hint:
-        "servers ignore who asks for another key or version; 'roughly probe' tells more",
+        "a server that has another key or version stays silent; 'roughly probe' shows more",
     };
   }
   return pid && summary.server === undefined
@@ -216,6 +222,30 @@ function endOf(
       hint: "the process of --pid ended, so its CPU time is unknown",
     }
     : { exitCode: EXIT.ok };
+}
+
+/** A load does not look why nothing comes back. One more request does. */
+async function findRefusal(
+  host: string,
+  { port }: Target,
+  { offer, timeout }: BenchOptions,
+): Promise<End | undefined> {
+  try {
+    await veryDangerouslySendRequestAndDoNotVerify({
+      ...toOffer([offer]),
+      host,
+      port,
+      transport: "udp",
+      timeout: timeout * 1000,
+      retries: 1,
+      fallback: false,
+    });
+  } catch (error) {
+    if (!(error instanceof NetworkError)) return undefined;
+    const message = lowerFirst(messageOf(error));
+    return { exitCode: EXIT.noAnswer, code: error.code, message };
+  }
+  return undefined;
 }
 
 function printSummary(

@@ -24,6 +24,7 @@ import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { messageOf } from "../terminal/failure.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
 import { formatSeconds, type Output, printJson } from "../terminal/output.ts";
+import { painterFor, type Tone } from "../terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface CheckOptions extends ManyOptions {
@@ -38,6 +39,13 @@ export const CHECK_SCHEMA = "roughly/clock-check/1";
 /** What a check comes to, in the words of monitoring, whose exit codes are the positions. */
 const STATES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
 type State = typeof STATES[number];
+
+const TONES: Readonly<Record<State, Tone>> = {
+  OK: "good",
+  WARNING: "doubtful",
+  CRITICAL: "bad",
+  UNKNOWN: "doubtful",
+};
 
 /** Runs the command. */
 export async function clockCheck(
@@ -57,7 +65,9 @@ export async function clockCheck(
       ...jsonComparison(comparison),
     });
   } else {
-    output.out(`Clock: ${describeState(state, options)}`);
+    const paint = painterFor(output);
+    const said = paint(TONES[state], describeState(state, options));
+    output.out(`Clock: ${said}`);
     if (local) output.out(describeLocalClock(local));
     output.out(describeConsensus(measurement));
     if (!measurement.quorum.ok) warnOfFailures(measurement, output);

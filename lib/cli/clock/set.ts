@@ -29,6 +29,7 @@ import {
   type Output,
   printJson,
 } from "../terminal/output.ts";
+import { painterFor } from "../terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface SetOptions extends ManyOptions {
@@ -71,7 +72,7 @@ export async function clockSet(
     });
     return local ? EXIT.ok : exitOf(measurement);
   }
-  if (local) output.out(describeLocalClock(local));
+  if (local) output.out(describeLocalClock(local, painterFor(output)));
   output.out(describeConsensus(measurement));
   if (!measurement.quorum.ok) warnOfFailures(measurement, output);
   if (local === undefined) {

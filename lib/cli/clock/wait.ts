@@ -23,6 +23,7 @@ import {
 import { EXIT } from "../terminal/exit_code.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
 import { type Output, printJson } from "../terminal/output.ts";
+import { painterFor } from "../terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface WaitOptions extends ManyOptions {
@@ -107,6 +108,8 @@ function report(
     });
     return;
   }
-  if (comparison.local) output.out(describeLocalClock(comparison.local));
+  if (comparison.local) {
+    output.out(describeLocalClock(comparison.local, painterFor(output)));
+  }
   output.out(describeConsensus(comparison.measurement));
 }

@@ -23,8 +23,9 @@ import {
   jsonTime,
   type Output,
   printable,
-  table,
 } from "../terminal/output.ts";
+import { type Paint, PLAIN, type Tone } from "../terminal/paint.ts";
+import { type Cell, table } from "../terminal/table.ts";
 
 /** The local clock compared with what a majority says. */
 export interface LocalClock {
@@ -74,11 +75,14 @@ export function showProgress(output: Output): (progress: Progress) => void {
 }
 
 /** One line for each server, under a heading. */
-export function describeServers(measurement: Measurement): string[] {
-  const rows = measurement.outcomes.map((outcome) => [
+export function describeServers(
+  measurement: Measurement,
+  paint: Paint = PLAIN,
+): string[] {
+  const rows: Cell[][] = measurement.outcomes.map((outcome) => [
     printable(outcome.server.name),
     ...describeAnswer(outcome),
-    describeStatus(outcome),
+    { text: describeStatus(outcome), tone: TONES[outcome.status] },
   ]);
   return table([
     [
@@ -92,8 +96,17 @@ export function describeServers(measurement: Measurement): string[] {
       "STATUS",
     ],
     ...rows,
-  ]);
+  ], paint);
 }
+
+const TONES: Readonly<Record<ServerOutcome["status"], Tone>> = {
+  "ok": "good",
+  "vague": "doubtful",
+  "unjudged": "doubtful",
+  "falseticker": "bad",
+  "rejected": "bad",
+  "no-answer": "doubtful",
+};
 
 function describeAnswer({ server, answers }: ServerOutcome): string[] {
   const answer = answers.at(-1);
@@ -157,9 +170,7 @@ function whyNot({ status, error, answers }: ServerOutcome): string | undefined {
   if (error !== undefined) return lowerFirst(systemMessage(error));
   const radius = answers.at(-1)?.verdict?.radiusMicros;
   return status === "vague" && radius !== undefined
-    ? `it may be off by ${
-      formatSeconds(radius)
-    } s, as it says itself, which is too much to count`
+    ? `its radius of ${formatSeconds(radius)} s is too wide to count`
     : undefined;
 }
 
@@ -178,7 +189,7 @@ export function describeConsensus({ quorum }: Measurement): string {
   if (quorum.ok) {
     const { earliestMicros, latestMicros } = quorum.bounds;
     const wide = latestMicros - earliestMicros > WIDE_MICROS
-      ? "; so wide because one operator's servers contradict each other, or all know little"
+      ? "; so wide because servers of one operator contradict each other, or every radius is large"
       : "";
     return `Consensus: true time is between ${time(earliestMicros)} and ${
       time(latestMicros)
@@ -187,22 +198,26 @@ export function describeConsensus({ quorum }: Measurement): string {
   const { voters, agreeing, needed } = quorum;
   switch (quorum.reason) {
     case "too-few":
-      return `Consensus: none, answers that count came from ${voters} of the ${needed} operators that it takes`;
+      return `Consensus: none, answers that count came from ${voters} of the ${needed} operators needed`;
     case "no-majority":
-      return `Consensus: none, of ${voters} operators ${agreeing} agree and it takes ${needed}`;
+      return `Consensus: none, ${agreeing} of ${voters} operators agree and ${needed} are needed`;
     case "suspended":
-      return "Consensus: none, the machine slept or its clock was set while servers were asked; try again";
+      return "Consensus: none, the machine slept or its clock was set during the measurement; try again";
   }
 }
 
 /** The line that compares the local clock with it. */
-export function describeLocalClock({ offMicros }: LocalClock): string {
+export function describeLocalClock(
+  { offMicros }: LocalClock,
+  paint: Paint = PLAIN,
+): string {
   return `Local clock: ${
-    offMicros === 0n
-      ? "within these bounds"
-      : `at least ${formatSeconds(offMicros < 0n ? -offMicros : offMicros)} s ${
+    offMicros === 0n ? paint("good", "within these bounds") : paint(
+      "bad",
+      `at least ${formatSeconds(offMicros < 0n ? -offMicros : offMicros)} s ${
         offMicros < 0n ? "slow" : "fast"
-      }`
+      }`,
+    )
   }`;
 }
 

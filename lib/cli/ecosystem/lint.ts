@@ -8,6 +8,7 @@ import { type Finding, lintServerList } from "../../ecosystem/lint.ts";
 import { EXIT } from "../terminal/exit_code.ts";
 import { readList } from "./list_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
+import { painterFor } from "../terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface LintCommandOptions {
@@ -24,7 +25,7 @@ export async function ecosystemLint(
   options: LintCommandOptions,
   output: Output,
 ): Promise<number> {
-  const text = await readList(path);
+  const text = await readList(path, output);
   const findings = lintServerList(text, {
     nowMicros: BigInt(Date.now()) * 1000n,
   });
@@ -34,9 +35,11 @@ export async function ecosystemLint(
   if (options.json) {
     printJson(output, { schema: LINT_SCHEMA, ok, errors, warnings, findings });
   } else {
+    const paint = painterFor(output);
     for (const { severity, path, message } of findings) {
       const place = path === "" ? "" : ` ${path}`;
-      output.out(printable(`${severity}${place}: ${message}`));
+      const label = paint(severity === "error" ? "bad" : "doubtful", severity);
+      output.out(label + printable(`${place}: ${message}`));
     }
     output.out(`${plural(errors, "error")}, ${plural(warnings, "warning")}`);
   }

@@ -27,6 +27,8 @@ export const STDIN = "-";
 export interface LoadListOptions {
   /** Where to say which entries are of no use. */
   readonly output?: Output;
+  /** Where to show that the list is fetched; `output` without. */
+  readonly waiting?: Pick<Output, "progress">;
   /** Is anybody interested in that? */
   readonly verbose?: boolean | undefined;
 }
@@ -35,9 +37,15 @@ export interface LoadListOptions {
  * Reads the text of a list.
  *
  * @param path Path, `-` for the standard input, or an HTTPS URL.
+ * @param output Where to show that something is fetched.
  * @throws {UsageError} If there is nothing that can be read.
  */
-export async function readList(path: string): Promise<string> {
+export async function readList(
+  path: string,
+  output?: Pick<Output, "progress">,
+): Promise<string> {
+  const fetching = path.startsWith("https:") ? output : undefined;
+  fetching?.progress(`fetching ${printable(path)} ...`);
   try {
     return path === STDIN
       ? await readBounded(Deno.stdin.readable)
@@ -53,6 +61,8 @@ export async function readList(path: string): Promise<string> {
     }
     if (code === undefined) throw error;
     throw new UsageError(`cannot read ${path}: ${systemMessage(error)}`);
+  } finally {
+    fetching?.progress("");
   }
 }
 
@@ -69,10 +79,10 @@ function why(error: WireError): string {
  */
 export async function loadList(
   path?: string,
-  { output, verbose = false }: LoadListOptions = {},
+  { output, waiting = output, verbose = false }: LoadListOptions = {},
 ): Promise<ServerList> {
   if (path === undefined) return bundledList();
-  const text = await readList(path);
+  const text = await readList(path, waiting);
   let list: ServerList;
   try {
     list = parseServerList(text);
@@ -80,7 +90,7 @@ export async function loadList(
     if (!(error instanceof WireError)) throw error;
     throw new UsageError(
       `${path} is no server list: ${why(error)}`,
-      "'roughly ecosystem lint' says more about lists",
+      "'roughly ecosystem lint' shows what is wrong with a list",
     );
   }
   const { expiresMicros } = list;
@@ -149,12 +159,12 @@ export function pickServer(list: ServerList, name: string): ListedServer {
       }`,
       skipped.reason === "key-type"
         ? "every version of the protocol signs with ed25519"
-        : "'roughly ecosystem lint' says more about the list",
+        : "'roughly ecosystem lint' shows what is wrong with it",
     );
   }
   throw new UsageError(
     `there is no server called "${name}" in the list`,
-    names === "" ? "the list has no server to use" : `there is ${names}`,
+    names === "" ? "the list has no usable server" : `the list has ${names}`,
   );
 }
 

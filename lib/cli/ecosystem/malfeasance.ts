@@ -27,6 +27,7 @@ import {
   printable,
   printJson,
 } from "../terminal/output.ts";
+import { painterFor } from "../terminal/paint.ts";
 
 /** Options as commander gives them. */
 export interface MalfeasanceOptions extends ManyOptions {
@@ -114,12 +115,11 @@ function describe(
   }
   warnOfFailures(measurement, output);
   if (violations.length > 0) {
+    const detected = painterFor(output)("bad", "Malfeasance detected.");
     output.out(
       written.file === undefined
-        ? "Malfeasance detected. The report could not be written to a file."
-        : `Malfeasance detected. Writing report to '${
-          printable(written.file)
-        }'.`,
+        ? `${detected} The report could not be written to a file.`
+        : `${detected} Writing report to '${printable(written.file)}'.`,
     );
     for (const line of describeViolations(measurement)) output.out(line);
   } else {

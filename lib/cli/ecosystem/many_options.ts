@@ -34,8 +34,8 @@ export async function serversFor(
   const { servers } = read;
   if (servers.length > 0) return servers;
   throw new UsageError(
-    `there is no server in the list that could be asked: ${whyUnusable(read)}`,
-    "'roughly ecosystem lint' says what is wrong with it",
+    `the list has no usable server: ${whyUnusable(read)}`,
+    "'roughly ecosystem lint' shows what is wrong with it",
   );
 }
 

@@ -20,6 +20,7 @@ import { UsageError } from "../terminal/exit_code.ts";
 import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import { findLocalList } from "./list_source.ts";
 import { type Output, printJson } from "../terminal/output.ts";
+import { painterFor } from "../terminal/paint.ts";
 
 /** Names the output's form: a line for each server, and one for all of them. */
 export const STATE_SCHEMA = "roughly/ecosystem-state/1";
@@ -60,9 +61,10 @@ export async function ecosystemState(
   output.out(
     `Out of ${outcomes.length} servers, ${answered} yielded proper responses.`,
   );
-  for (const line of describeServers(survey_)) output.out(line);
+  const paint = painterFor(output);
+  for (const line of describeServers(survey_, paint)) output.out(line);
   output.out(describeConsensus(survey_));
-  if (localClock) output.out(describeLocalClock(localClock));
+  if (localClock) output.out(describeLocalClock(localClock, paint));
   if (!quorum.ok) warnOfFailures(survey_, output);
   return exitCode;
 }

@@ -39,7 +39,7 @@ export async function probe(
   output.progress(
     `asking ${
       printable(target.host)
-    } port ${target.port} in ${questions.length} ways ...`,
+    } port ${target.port} for ${questions.length} versions ...`,
   );
   let course: Course;
   try {
@@ -77,7 +77,9 @@ function questionsFor({ offer, transport }: ProbeOptions): Question[] {
     dialect.framed || transport !== "tcp"
   );
   if (askable.length === 0) {
-    throw new UsageError("cannot ask google's protocol over TCP: it has none");
+    throw new UsageError(
+      "cannot ask in Google's protocol over TCP: it has UDP only",
+    );
   }
   return askable;
 }

@@ -121,7 +121,7 @@ async function carefully(
       continue;
     }
     if (warning !== undefined) {
-      findings.push(unasked(question, "the server fell silent before"));
+      findings.push(unasked(question, "the server stopped answering"));
       continue;
     }
     const [finding] = await gather([question]) as [Finding];
@@ -131,7 +131,7 @@ async function carefully(
     if (again && isAnswer(again)) continue;
     const { title } = question.dialect;
     warning =
-      `the server answered at first and fell silent when asked for ${title}; --all asks for the rest all the same`;
+      `the server stopped answering after a request for ${title}; --all asks for the rest anyway`;
   }
   return { findings, warning };
 }
@@ -159,7 +159,7 @@ async function askListed(
 }
 
 function unasked({ version, dialect }: Question, why: string): Finding {
-  const detail = `not asked: ${why}; --all asks all the same`;
+  const detail = `not asked: ${why}; --all asks anyway`;
   return { version, dialect, status: "unasked", detail };
 }
 

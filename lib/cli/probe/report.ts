@@ -12,8 +12,9 @@ import {
   type Output,
   printable,
   printJson,
-  table,
 } from "../terminal/output.ts";
+import { painterFor, type Tone } from "../terminal/paint.ts";
+import { type Cell, table } from "../terminal/table.ts";
 import { describeVerdict, type ProbeVerdict } from "./verdict.ts";
 import type { Finding } from "./finding.ts";
 
@@ -36,16 +37,16 @@ export function printAsText(
   { findings, verdict }: Probed,
   dump: boolean,
 ): void {
-  const rows = [["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]];
+  const rows: Cell[][] = [["VERSION", "SPECIFICATION", "ANSWER", "DETAIL"]];
   for (const { version, dialect, status, detail } of findings) {
     rows.push([
       formatVersion(version),
       dialect.title,
-      ANSWER[status],
-      detail,
+      toned(status),
+      printable(detail),
     ]);
   }
-  for (const line of table(rows)) output.out(printable(line));
+  for (const line of table(rows, painterFor(output))) output.out(line);
   output.out("");
   output.out(describeVerdict(verdict));
   printHint(output, target, findings);
@@ -71,6 +72,18 @@ const ANSWER = {
   failed: "no",
   unasked: "-",
 } as const;
+
+const TONES: Readonly<Partial<Record<Finding["status"], Tone>>> = {
+  verified: "good",
+  unverified: "doubtful",
+  rejected: "bad",
+};
+
+function toned(status: Finding["status"]): Cell {
+  const tone = TONES[status];
+  const text = ANSWER[status];
+  return tone === undefined ? text : { text, tone };
+}
 
 /** Prints a line of JSON for each version. */
 export function printAsJson(
@@ -140,7 +153,7 @@ function hintFor(
   const codes = findings.filter(({ status }) => status !== "unasked")
     .map(({ error }) => error?.code);
   if (codes.includes("certificate-signature")) {
-    return "the key may be wrong; from draft 10 on, servers do not answer then";
+    return "the key may be wrong; from draft 10 on, servers do not answer a request for another key";
   }
   return codes.every((code) => code === "timeout")
     ? "from draft 10 on, servers do not answer if the key is wrong; try without it"

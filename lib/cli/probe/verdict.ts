@@ -50,7 +50,7 @@ export function sumUp(
 /** The sum in a sentence. */
 export function describeVerdict(verdict: ProbeVerdict): string {
   const { versions, verified, udp, tcp } = verdict;
-  if (versions.length === 0) return "Verdict: no answer that could be used";
+  if (versions.length === 0) return "Verdict: no usable answer";
   const over = [["UDP", udp], ["TCP", tcp]].filter(([, is]) => is === "yes")
     .map(([name]) => name).join(" and ");
   const not = [["UDP", udp], ["TCP", tcp]].filter(([, is]) => is === "no")
@@ -61,10 +61,10 @@ export function describeVerdict(verdict: ProbeVerdict): string {
 }
 
 function describeClocks(outside: bigint | undefined): string {
-  if (outside === undefined) return "nothing is known of its clock";
+  if (outside === undefined) return "its clock is unknown";
   if (outside === 0n) return "its clock and the local one agree";
   const seconds = formatSeconds(outside < 0n ? -outside : outside);
   return `its clock is at least ${seconds} seconds ${
     outside < 0n ? "ahead of" : "behind"
-  } the local one; other servers tell which is wrong`;
+  } the local one; ask other servers which is wrong`;
 }

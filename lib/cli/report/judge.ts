@@ -27,8 +27,9 @@ import {
   type Output,
   printable,
   printJson,
-  table,
 } from "../terminal/output.ts";
+import { type Paint, painterFor } from "../terminal/paint.ts";
+import { table } from "../terminal/table.ts";
 
 /** Options as commander gives them. */
 export interface ReportOptions {
@@ -79,13 +80,14 @@ export async function readReport(file: string): Promise<Report> {
 async function judgeFile(
   file: string,
   list: string | undefined,
+  output: Output,
 ): Promise<Judged> {
   if (file === STDIN && list === STDIN) {
     throw new UsageError(
       "report and list cannot both come from the standard input",
     );
   }
-  const { servers } = await loadList(list);
+  const { servers } = await loadList(list, { waiting: output });
   const names = new Map(
     servers.map(({ name, publicKey }) => [formatKey(publicKey), name]),
   );
@@ -110,7 +112,7 @@ export async function reportVerify(
   if (typeof judged === "number") return judged;
   if (options.json) printVerdict(judged, output);
   else {
-    output.out(summary(judged));
+    output.out(summary(judged, painterFor(output)));
     if (isAccusedByStrangers(judged)) {
       output.err(
         "roughly: note: keys that are in no list used here contradict a listed server; anybody can make such keys",
@@ -129,7 +131,11 @@ export async function reportExplain(
   const judged = await tryJudge(file, options, output);
   if (typeof judged === "number") return judged;
   if (options.json) printVerdict(judged, output);
-  else for (const line of explanation(judged)) output.out(line);
+  else {
+    for (const line of explanation(judged, painterFor(output))) {
+      output.out(line);
+    }
+  }
   return exitOf(judged.verdict);
 }
 
@@ -140,7 +146,7 @@ async function tryJudge(
   output: Output,
 ): Promise<Judged | number> {
   try {
-    return await judgeFile(file, options.list);
+    return await judgeFile(file, options.list, output);
   } catch (error) {
     if (!(error instanceof WireError && error.code === "report")) throw error;
     const message = printable(error.message);
@@ -151,7 +157,7 @@ async function tryJudge(
         ok: false,
         error: { code, message },
       });
-    } else output.out(`Invalid: ${message}.`);
+    } else output.out(`${painterFor(output)("bad", "Invalid")}: ${message}.`);
     return EXIT.rejected;
   }
 }
@@ -161,17 +167,18 @@ function exitOf(verdict: ReportVerdict): number {
   return verdict.violations.length > 0 ? EXIT.malfeasance : EXIT.ok;
 }
 
-function summary({ verdict, nameOf }: Judged): string {
+function summary({ verdict, nameOf }: Judged, paint: Paint): string {
   if (!verdict.ok) {
-    return `Invalid: entry ${verdict.entry} proves nothing: ${
-      explainFault(verdict.fault)
-    }.`;
+    return `${
+      paint("bad", "Invalid")
+    }: entry ${verdict.entry} proves nothing: ${explainFault(verdict.fault)}.`;
   }
   const { entries, violations } = verdict;
   if (violations.length === 0) {
+    const good = paint("good", "Consistent");
     return entries.length === 1
-      ? "Consistent: the one reply is proven, and there is none to contradict it."
-      : `Consistent: all ${entries.length} replies are proven, and none contradicts another.`;
+      ? `${good}: the one reply is proven, and there is none to contradict it.`
+      : `${good}: all ${entries.length} replies are proven, and none contradicts another.`;
   }
   const worst = violations.reduce((a, b) => b.gapMicros > a.gapMicros ? b : a);
   const whose = (i: number) =>
@@ -179,16 +186,16 @@ function summary({ verdict, nameOf }: Judged): string {
   const more = violations.length > 1
     ? `; ${violations.length} pairs contradict each other in all`
     : "";
-  return `Malfeasance proven: entries ${whose(worst.earlier)} and ${
-    whose(worst.later)
-  } contradict each other by ${
+  return `${paint("bad", "Malfeasance proven")}: entries ${
+    whose(worst.earlier)
+  } and ${whose(worst.later)} contradict each other by ${
     formatSeconds(worst.gapMicros)
   } seconds, so one of the two lied${more}.`;
 }
 
-function explanation(judged: Judged): string[] {
+function explanation(judged: Judged, paint: Paint): string[] {
   const { report, verdict, nameOf } = judged;
-  if (!verdict.ok) return [`Form: ${report.form}`, summary(judged)];
+  if (!verdict.ok) return [`Form: ${report.form}`, summary(judged, paint)];
   const { entries, violations } = verdict;
   const keyOf = (i: number) =>
     entries[i]?.exchange.publicKey ?? new Uint8Array();
@@ -260,7 +267,7 @@ function strangers({ verdict, isListed }: Judged): string[] {
   return size === 0 ? [] : [
     `Note: ${size} of the keys ${
       size === 1 ? "is" : "are"
-    } in no list used here; a report is worth as much as you know whose keys these are.`,
+    } in no list used here. Anybody can make keys, so find out whose they are.`,
   ];
 }
 

@@ -33,7 +33,8 @@ export async function reportSubmit(
       "see 'roughly report submit --help'",
     );
   }
-  const target = url ?? (await loadList(options.list)).reports;
+  const target = url ??
+    (await loadList(options.list, { waiting: output })).reports;
   if (target === undefined) {
     throw new UsageError(
       "no collector is known: the server list names none",
@@ -41,7 +42,8 @@ export async function reportSubmit(
     );
   }
   const report = await readReport(file);
-  const { ok, status, retryAt, said } = await submitReport(report, target, {
+  output.progress(`sending the report to ${printable(target)} ...`);
+  const sending = submitReport(report, target, {
     ...library,
     tries: options.tries,
     onRetry: (why, delayMs) =>
@@ -51,6 +53,9 @@ export async function reportSubmit(
         } s`,
       ),
   });
+  const { ok, status, retryAt, said } = await sending.finally(() =>
+    output.progress("")
+  );
   const again = retryAt?.toISOString();
   if (options.json) {
     printJson(output, {
@@ -64,14 +69,14 @@ export async function reportSubmit(
   } else {
     output.out(
       ok
-        ? `Report taken by ${printable(target)} (HTTP ${status}).`
+        ? `Report accepted by ${printable(target)} (HTTP ${status}).`
         : `Report refused by ${printable(target)} (HTTP ${status}).`,
     );
     if (said !== undefined) output.out(`It says: ${printable(said)}`);
   }
   if (again !== undefined) {
     output.err(
-      `roughly: hint: the collector wants it to be tried again at ${again}: run the same command then`,
+      `roughly: hint: the collector asks you to try again at ${again}: run the same command then`,
     );
   }
   return ok ? EXIT.ok : EXIT.rejected;

@@ -10,12 +10,13 @@ import { readKernelClock } from "../../net/linux/libc.ts";
 import { judgeClock } from "../../server/clock_guard.ts";
 import { openMonitor } from "../../net/http.ts";
 import { formatAddress } from "../../net/datagram.ts";
-import { closeAll, openAll } from "../../server/listen.ts";
+import { announced, closeAll, openAll } from "../../server/listen.ts";
+import { planLimits } from "../../server/listen_tcp.ts";
 import type { ListenAddress, ServeOptions } from "../../server/serve.ts";
 import type { Server } from "../../server/core.ts";
 import type { EventSink, ServerEvent } from "../../server/event.ts";
 import { verifyResponse } from "../../verify/response.ts";
-import { windowState } from "../../wire/certificate.ts";
+import { type V1Context, windowState } from "../../wire/certificate.ts";
 import { dialectFor, formatVersion } from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import { explain } from "../../wire/rejection.ts";
@@ -42,6 +43,9 @@ export interface CheckedConfig {
   readonly validitySeconds: number;
   /** 0 for none. */
   readonly greaseProbability: number;
+  /** Is version 1 answered where 0x8000000c is offered as well? */
+  readonly preferRfc: boolean;
+  readonly v1Context: V1Context;
   readonly statsIntervalSeconds: number;
   readonly json: boolean;
 }
@@ -63,10 +67,15 @@ export async function checkConfig(
 ): Promise<number> {
   const keys = checkWindows(server, config.keys);
   await signOnce(server, config.versions);
-  const { addresses, sockets } = await bindOnce(server, config);
+  const { bound, addresses, sockets } = await bindOnce(server, config);
   const workers = sockets.io === "linux" ? config.listen.workers ?? 0 : 0;
+  const { maxConnections, maxConnectionsPerAddress, cut } = await planLimits(
+    config.listen,
+    bound,
+    workers,
+  );
+  const limits = { maxConnections, maxConnectionsPerAddress };
   if (config.json) {
-    const { tcpLimits } = config.listen;
     printJson(output, {
       schema: CHECK_CONFIG_SCHEMA,
       ok: true,
@@ -77,7 +86,8 @@ export async function checkConfig(
       io: sockets.io,
       ioReason: sockets.reason,
       workers,
-      limits: config.listen.tcp ? tcpLimits : undefined,
+      ...(workers > 0 && { maxDelayMicros: config.listen.maxDelayMicros }),
+      limits: config.listen.tcp ? limits : undefined,
       radiusSeconds: config.radiusSeconds,
       maxRadiusSeconds: config.trustClock ? undefined : config.maxRadiusSeconds,
       trustClock: config.trustClock,
@@ -85,11 +95,20 @@ export async function checkConfig(
       validitySeconds: config.validitySeconds,
       greaseProbability: config.greaseProbability,
       versions: config.versions.map(formatVersion),
+      ...(config.preferRfc && { preferRfc: true }),
+      ...(config.v1Context !== "rfc" && { v1Context: config.v1Context }),
       statsIntervalSeconds: config.statsIntervalSeconds,
     });
     return EXIT.ok;
   }
-  for (const line of describe(config, keys, addresses, { sockets, workers })) {
+  const found = {
+    addresses,
+    sockets,
+    workers,
+    limits,
+    isCut: cut !== undefined,
+  };
+  for (const line of describe(config, keys, found)) {
     output.out(printable(line));
   }
   return EXIT.ok;
@@ -160,7 +179,7 @@ async function signOnce(
           outcome && "drop" in outcome && outcome.drop
         })`;
       throw new UsageError(
-        `the key ${formatKey(publicKey)} does not do for version ${
+        `the key ${formatKey(publicKey)} does not work in version ${
           formatVersion(version)
         }: ${why}`,
       );
@@ -172,7 +191,7 @@ async function signOnce(
 async function bindOnce(
   server: Server,
   { listen, metrics }: CheckedConfig,
-): Promise<{ addresses: string[]; sockets: Sockets }> {
+): Promise<{ bound: ListenAddress[]; addresses: string[]; sockets: Sockets }> {
   let sockets: Sockets = { io: "portable", reason: undefined };
   const told: EventSink = (event) => {
     if (event.kind === "io") sockets = event;
@@ -189,14 +208,17 @@ async function bindOnce(
         throw cannotBindMonitor(metrics, cause);
       }
     }
-    const udp = opened.sockets.filter(({ transport }) => transport === "udp");
-    const asked = listen.listen ?? [];
-    // A port that any will do for is another one at the next start.
-    const isAny = (i: number) => (asked[i]?.port ?? listen.port) === 0;
-    const addresses = udp.map(({ address: { hostname, port } }, i) =>
-      formatAddress(hostname, isAny(i) ? 0 : port)
+    const bound = announced(opened)
+      .filter(({ transport }) => transport === "udp")
+      .map(({ address }) => address);
+    const asked = new Set(
+      listen.listen?.map(({ port }) => port) ?? [listen.port],
     );
-    return { addresses, sockets };
+    // A port that any will do for is another one at the next start.
+    const addresses = bound.map(({ hostname, port }) =>
+      formatAddress(hostname, asked.has(port) ? port : 0)
+    );
+    return { bound, addresses, sockets };
   } finally {
     await closeAll(opened);
   }
@@ -216,14 +238,26 @@ function addressOf({ hostname, port }: ListenAddress): string {
   return formatAddress(hostname, port);
 }
 
+/** What binding has shown. */
+interface Found {
+  readonly addresses: readonly string[];
+  readonly sockets: Sockets;
+  readonly workers: number;
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxConnectionsPerAddress: number;
+  };
+  /** Are there fewer connections than asked for? */
+  readonly isCut: boolean;
+}
+
 function describe(
   config: CheckedConfig,
   keys: readonly ToldKey[],
-  addresses: readonly string[],
-  { sockets, workers }: { sockets: Sockets; workers: number },
+  { addresses, sockets, workers, limits, isCut }: Found,
 ): string[] {
   const { listen, metrics, trustClock } = config;
-  const { maxConnections, maxConnectionsPerAddress } = listen.tcpLimits ?? {};
+  const { maxConnections, maxConnectionsPerAddress } = limits;
   return [
     ...keys.map(({ publicKey, source, delegated, daysLeft = 0, notAfter }) =>
       delegated
@@ -236,7 +270,11 @@ function describe(
     `Listen: ${addresses.join(", ")}, UDP${listen.tcp ? " and TCP" : ""}`,
     ...listen.tcp
       ? [
-        `Connections: ${maxConnections}, ${maxConnectionsPerAddress} for each address`,
+        `Connections: ${maxConnections}, ${maxConnectionsPerAddress} for each address${
+          isCut
+            ? "; the limit of open files, as far as it is known, allows no more"
+            : ""
+        }`,
       ]
       : [],
     ...metrics ? [`Metrics: ${addressOf(metrics)}`] : [],
@@ -264,6 +302,10 @@ function describe(
         : `${config.greaseProbability} of the replies`
     }`,
     `Versions: ${config.versions.map(formatVersion).join(", ")}`,
+    ...config.preferRfc ? ["Preferred: the RFC's version"] : [],
+    ...config.v1Context === "draft"
+      ? ["Contexts of the RFC's version: as the drafts spell them"]
+      : [],
     "The configuration is usable.",
   ];
 }

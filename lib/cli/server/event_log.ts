@@ -140,7 +140,8 @@ function whyOff(
   return { ...said, ...error, hint: HINTS[cause] };
 }
 
-const CAUSES: Readonly<Record<ClockCause, string>> = {
+/** What is said of a clock that is not trusted as it is. */
+export const CAUSES: Readonly<Record<ClockCause, string>> = {
   "unsynchronised": "the kernel was not told that anything keeps it in step",
   "error-bound": "the kernel's bound of its error has grown",
   "leap-second": "a leap second is near",

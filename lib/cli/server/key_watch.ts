@@ -148,7 +148,7 @@ export class KeyWatch {
       const old = this.#delegatedFrom(source);
       if (old && !equal(old.publicKey, key.publicKey)) {
         throw new UsageError(
-          `${source} is for another long-term key, which takes a SIGHUP`,
+          `${source} is for another long-term key: send SIGHUP to use it`,
         );
       }
     }

@@ -13,6 +13,7 @@ import type { ListenAddress, RunningServer } from "../../server/serve.ts";
 import { ServerError } from "../../wire/errors.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import { systemMessage } from "../terminal/failure.ts";
+import { CAUSES } from "./event_log.ts";
 import type { KeyWatch } from "./key_watch.ts";
 
 /** Serves it. */
@@ -46,10 +47,15 @@ export async function startMonitor(
 
 /** Why a load balancer should not send anybody here. */
 export function problemOf(
-  server: Pick<Server, "clockStatus" | "canSign">,
+  server:
+    & Pick<Server, "clockStatus" | "canSign">
+    & Partial<Pick<Server, "clockCause">>,
   { listeners }: Pick<RunningServer, "listeners">,
 ): string | undefined {
-  if (server.clockStatus === "stopped") return "the clock may be off";
+  if (server.clockStatus === "stopped") {
+    const { clockCause: cause } = server;
+    return `the clock may be off${cause ? `: ${CAUSES[cause]}` : ""}`;
+  }
   if (!server.canSign) return "the time is outside the window of an online key";
   const silent = listeners.filter(({ up }) => up === false)
     .map(({ transport, address }) => `${transport} ${address}`);

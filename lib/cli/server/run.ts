@@ -4,10 +4,16 @@
  * @module
  */
 
-import { dialectFor } from "../../wire/dialect.ts";
+import {
+  type Dialect,
+  dialectFor,
+  DIALECTS,
+  formatVersion,
+} from "../../wire/dialect.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import type { V1Context } from "../../wire/certificate.ts";
 import { formatAddress } from "../../net/datagram.ts";
+import { every } from "../../net/heartbeat.ts";
 import { openNotifier } from "../../net/notify.ts";
 import {
   type ListenAddress,
@@ -49,6 +55,7 @@ export interface RunOptions extends KeyOptions {
   readonly maxConnectionsPerAddress: number;
   readonly io: ServerIo;
   readonly workers?: number;
+  readonly maxDelay: number;
   readonly radius: number;
   readonly maxRadius: number;
   readonly trustClock?: boolean;
@@ -66,11 +73,15 @@ export interface RunOptions extends KeyOptions {
   readonly json?: boolean;
 }
 
+const { "rfc-10049": RFC, "draft-14": DRAFT } = DIALECTS;
+
 /** What would do nothing, or not what it says, beside these options. */
 export function ignoredByRun(options: RunOptions): Ignored[] {
   const { host, listen, keyFile = [], privateKey, delegation = [] } = options;
   const isDelegated = delegation.length > 0 && keyFile.length === 0 &&
     privateKey === undefined;
+  const versions = options.versions && numbersOf(options.versions);
+  const answers = ({ code }: Dialect) => versions?.includes(code) ?? true;
   return [
     {
       option: "--port",
@@ -85,6 +96,11 @@ export function ignoredByRun(options: RunOptions): Ignored[] {
     {
       option: "--workers",
       because: "with --io portable",
+      when: options.io === "portable",
+    },
+    {
+      option: "--max-delay",
+      because: "with --io portable, which has no workers",
       when: options.io === "portable",
     },
     {
@@ -106,6 +122,18 @@ export function ignoredByRun(options: RunOptions): Ignored[] {
       option: "--grease-probability",
       because: "with --no-grease",
       when: !options.grease,
+    },
+    {
+      option: "--prefer-rfc",
+      because: `with --versions that lack ${formatVersion(RFC.code)} or ${
+        formatVersion(DRAFT.code)
+      }`,
+      when: !answers(RFC) || !answers(DRAFT),
+    },
+    {
+      option: "--v1-context",
+      because: `with --versions that lack ${formatVersion(RFC.code)}`,
+      when: !answers(RFC),
     },
     {
       option: "--json",
@@ -145,12 +173,9 @@ export async function serverRun(
     const watch = KeyWatch.start(options, server, keys, log);
     await server.lookAfter();
     cleanups.push(
-      ...every(WATCH_MS, () => server.lookAfter()),
-      ...every(WATCH_MS, () => watch.check()),
-      ...every(
-        options.statsInterval * 1000,
-        () => logStats(log, running.counters),
-      ),
+      every(WATCH_MS, () => server.lookAfter()),
+      every(WATCH_MS, () => watch.check()),
+      ...stats(options, () => logStats(log, running.counters)),
       onReload(() => void watch.reload()),
     );
     if (options.metrics) {
@@ -235,6 +260,7 @@ function listenOptions(options: RunOptions): ServeOptions {
     tcpLimits: { maxConnections, maxConnectionsPerAddress },
     io,
     workers: options.workers ?? navigator.hardwareConcurrency,
+    maxDelayMicros: options.maxDelay,
     ...(both.length === 0 ? {} : { listen: both }),
   };
 }
@@ -250,6 +276,8 @@ function checkedConfig(options: RunOptions, keys: LoadedKeys): CheckedConfig {
     trustClock: options.trustClock ?? false,
     validitySeconds: options.validitySeconds,
     greaseProbability: options.grease ? options.greaseProbability : 0,
+    preferRfc: options.preferRfc ?? false,
+    v1Context: options.v1Context,
     statsIntervalSeconds: options.statsInterval,
     json: options.json ?? false,
   };
@@ -292,13 +320,19 @@ function startNotifier(
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
   const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;
-  cleanups.push(...every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
+  if (watchdog >= 2) {
+    cleanups.push(every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
+  }
   return notifier;
 }
 
-/** Repeats an action; gives the way to end it, or nothing for an interval of 0. */
-function every(milliseconds: number, action: () => unknown): (() => void)[] {
-  if (!(milliseconds >= 1)) return [];
-  const timer = setInterval(action, Math.min(milliseconds, 0x7fffffff));
-  return [() => clearInterval(timer)];
+/** Timers of the runtime reach no further. */
+const LONGEST_MS = 0x7fffffff;
+
+function stats(
+  { statsInterval }: RunOptions,
+  action: () => void,
+): (() => void)[] {
+  if (statsInterval === 0) return [];
+  return [every(Math.min(statsInterval * 1000, LONGEST_MS), action)];
 }

@@ -109,7 +109,7 @@ export class SecretFile implements AsyncDisposable {
 
   async #use<T>(action: (bytes: Uint8Array) => T): Promise<T> {
     if (this.#size > MAX_BYTES) {
-      throw new UsageError(`${this.#path} is too long`);
+      throw new UsageError(`${this.#path} is too large to be a key`);
     }
     const bytes = new Uint8Array(this.#size);
     try {

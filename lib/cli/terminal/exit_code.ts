@@ -41,6 +41,49 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+/** The numbers in words, for help and manual: in full, and for one line of many. */
+export const EXIT_MEANINGS: readonly (readonly [
+  code: number,
+  meaning: string,
+  brief?: string,
+])[] = [
+  [EXIT.ok, "Done. Any time that was printed was verified", "done"],
+  [EXIT.unexpected, "Unexpected failure", "unexpected"],
+  [EXIT.usage, "Wrong usage or configuration", "usage"],
+  [
+    EXIT.noAnswer,
+    "No answer: timeout, network, or an unknown name",
+    "no answer",
+  ],
+  [
+    EXIT.rejected,
+    "An answer came and was rejected; or a report proves nothing or was refused; or a server list has errors",
+    "answer rejected",
+  ],
+  [
+    EXIT.malfeasance,
+    "Servers contradict each other: one of them lied, and that is proven",
+    "malfeasance proven",
+  ],
+  [
+    EXIT.noQuorum,
+    "Servers answered, but too few of them, or no majority agrees",
+    "no quorum",
+  ],
+  [
+    EXIT.clockOff,
+    "The local clock is certainly off by more than the limit",
+    "clock outside the limit",
+  ],
+  [
+    EXIT.denied,
+    "Not permitted: to listen, to read a key, or to set the clock",
+    "not permitted",
+  ],
+  [EXIT.interrupted, "Interrupted (SIGINT)"],
+  [EXIT.terminated, "Terminated (SIGTERM)"],
+];
+
 /** Something is wrong with what the user gave; `hint` says what to do. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -89,12 +132,12 @@ export function hintFor(error: unknown): string | undefined {
   if (
     error instanceof NoAnswerError &&
     error.tried.some(({ outcome }) => outcome === "nonsense")
-  ) return "check the port: something else than Roughtime listens there";
+  ) return "check the port: something other than Roughtime listens there";
   if (error instanceof NoAnswerError && nothingListens(error)) {
-    return "nothing takes TCP there either: check the address and the port, or a firewall on the way drops both";
+    return "TCP fails there as well: check the address and the port, or look for a firewall that blocks both";
   }
   return isTimeout(error)
-    ? "servers ignore who asks for another key or version; 'roughly probe' tells more"
+    ? "a server that has another key or version stays silent; 'roughly probe' shows more"
     : undefined;
 }
 

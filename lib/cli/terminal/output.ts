@@ -6,6 +6,7 @@
 
 import { base64 } from "@scure/base";
 import { formatTime } from "../../wire/timestamp.ts";
+import { paintLabel } from "./paint.ts";
 
 /** Where a command writes; tests bring their own. */
 export interface Output {
@@ -15,6 +16,8 @@ export interface Output {
   err(line: string): void;
   /** Shows what is going on, on a terminal only; an empty text clears it. */
   progress(text: string): void;
+  /** May what goes to a channel be coloured? */
+  hasColor?(channel: Loss["channel"]): boolean;
   /** Was anything lost that somebody waits for? */
   readonly hasLost?: boolean;
   /** Sets who says, once for each channel and on the other one, that it takes nothing. */
@@ -50,6 +53,20 @@ export function explainLoss({ channel, reason }: Loss): string {
 /** A reader that keeps up with nothing is asked again after so long. */
 const RETRY_MS = 1;
 
+/** What a terminal can do, and its owner wants. */
+export interface Manners {
+  /** Colours? */
+  readonly color: boolean;
+  /** Lines that are written over? */
+  readonly cursor: boolean;
+}
+
+/** No line that is written over may be longer: what is wrapped cannot be taken back. */
+const PROGRESS_WIDTH = 79;
+
+/** Takes the line back that shows progress. */
+const CLEAR_LINE = "\r\x1b[K";
+
 /**
  * Writes to two channels and never throws. A channel whose reader has gone away, as `head`
  * does, is written to no more, and that is no fault. What cannot be written for another
@@ -57,22 +74,34 @@ const RETRY_MS = 1;
  */
 export class ChannelOutput implements Output {
   readonly #sinks: Readonly<Record<Loss["channel"], Sink>>;
+  readonly #manners: Manners;
   readonly #closed = new Set<Loss["channel"]>();
   readonly #lost = new Set<Loss["channel"]>();
   #say: (loss: Loss) => void = () => {};
+  #progress = "";
 
   /**
    * Writes to these.
    *
    * @param stdout Takes data.
    * @param stderr Takes talk.
+   * @param manners How to write to them where they are terminals.
    */
-  constructor(stdout: Sink, stderr: Sink) {
+  constructor(
+    stdout: Sink,
+    stderr: Sink,
+    manners: Manners = { color: false, cursor: true },
+  ) {
     this.#sinks = { stdout, stderr };
+    this.#manners = manners;
   }
 
   get hasLost(): boolean {
     return this.#lost.size > 0;
+  }
+
+  hasColor(channel: Loss["channel"]): boolean {
+    return this.#manners.color && this.#sinks[channel].isTerminal();
   }
 
   onLoss(say: (loss: Loss) => void): void {
@@ -80,16 +109,28 @@ export class ChannelOutput implements Output {
   }
 
   out(line: string): void {
-    this.#write("stdout", `${line}\n`);
+    this.#besideProgress(() => this.#write("stdout", `${line}\n`));
   }
 
   err(line: string): void {
-    this.#write("stderr", `${line}\n`);
+    const text = this.hasColor("stderr") ? paintLabel(line) : line;
+    this.#besideProgress(() => this.#write("stderr", `${text}\n`));
   }
 
   progress(text: string): void {
-    if (!this.#sinks.stderr.isTerminal()) return;
-    this.#write("stderr", `\r\x1b[K${text}`);
+    if (!this.#manners.cursor || !this.#sinks.stderr.isTerminal()) return;
+    const shown = [...text].slice(0, PROGRESS_WIDTH).join("");
+    if (shown === this.#progress) return;
+    this.#progress = shown;
+    this.#write("stderr", CLEAR_LINE + shown);
+  }
+
+  /** Both channels mostly end on one terminal. */
+  #besideProgress(write: () => void): void {
+    if (this.#progress === "") return write();
+    this.#write("stderr", CLEAR_LINE);
+    write();
+    this.#write("stderr", this.#progress);
   }
 
   #write(channel: Loss["channel"], text: string): void {
@@ -111,7 +152,21 @@ export class ChannelOutput implements Output {
 
 /** The program's own channels. */
 export function processOutput(): ChannelOutput {
-  return new ChannelOutput(Deno.stdout, Deno.stderr);
+  const variable = { name: "env", variable: "TERM" } as const;
+  // Otherwise Deno would ask for it, on that very terminal.
+  const isKnown = Deno.permissions.querySync(variable).state === "granted";
+  const term = isKnown ? Deno.env.get("TERM") : undefined;
+  const manners = mannersFor(term, Deno.noColor);
+  return new ChannelOutput(Deno.stdout, Deno.stderr, manners);
+}
+
+/** What the environment says of the terminal. */
+export function mannersFor(
+  term: string | undefined,
+  noColor: boolean,
+): Manners {
+  const isDumb = term === "dumb";
+  return { color: !isDumb && !noColor, cursor: !isDumb };
 }
 
 function writeAll(sink: Sink, bytes: Uint8Array): void {
@@ -194,21 +249,4 @@ export function formatSeconds(micros: bigint): string {
 /** Milliseconds from microseconds, to a tenth. */
 export function formatMillis(micros: bigint): string {
   return `${(Number(micros) / 1000).toFixed(1)} ms`;
-}
-
-/** Lays rows out in columns. */
-export function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, [...cell].length);
-    });
-  }
-  return rows.map((row) =>
-    row.map((cell, i) =>
-      i === row.length - 1
-        ? cell
-        : cell + " ".repeat((widths[i] ?? 0) - [...cell].length)
-    ).join("  ").trimEnd()
-  );
 }

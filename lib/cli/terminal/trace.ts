@@ -54,7 +54,7 @@ export function describeStep(event: TraceEvent): string {
     case "drop":
       return `${where}: dropped ${event.bytes} bytes: ${
         event.why === "stranger"
-          ? "nobody asked this address"
+          ? "it came from an address that was not asked"
           : `${event.why.code}: ${explain(event.why)}`
       }`;
     case "answer":

@@ -33,6 +33,10 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  ppoll: {
+    parameters: ["pointer", "usize", "pointer", "pointer"],
+    result: "i32",
+  },
   // <sys/socket.h>
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },

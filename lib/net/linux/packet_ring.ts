@@ -17,6 +17,7 @@ import {
   MessageTable,
   pointerTo,
 } from "./message.ts";
+import { LOOK_MS, Pace } from "./pace.ts";
 import { LibcSocket, type LinuxUdpOptions } from "./socket.ts";
 import { LinuxPeer, PeerRecords, RECORD_BYTES } from "./peer.ts";
 
@@ -45,14 +46,8 @@ export interface RingMemory {
 export interface PacketRingOptions extends LinuxUdpOptions {
   /** Where datagrams land and replies are sent from. */
   readonly memory: RingMemory;
-  /**
-   * How long {@linkcode PacketRing.receive} looks again and again before it goes to sleep, in
-   * milliseconds. Going to sleep and being woken costs more than some tens of microseconds
-   * of looking, and delays the next reply by as much.
-   *
-   * @default {0}
-   */
-  readonly spinMs?: number | undefined;
+  /** When {@linkcode PacketRing.receive} looks, sleeps and lets datagrams gather. */
+  readonly pace?: Pace | undefined;
 }
 
 /** Length of a datagram that did not fit into its slot. */
@@ -76,7 +71,7 @@ export class PacketRing {
   readonly #memory: RingMemory;
   readonly #slots: number;
   readonly #inputBytes: number;
-  readonly #spinMs: number;
+  readonly #pace: Pace;
   readonly #input: MessageTable;
   readonly #output: MessageTable;
   // One record for each input slot, then one for each datagram to a peer from elsewhere.
@@ -101,7 +96,7 @@ export class PacketRing {
     this.#socket = socket;
     this.#memory = memory;
     this.#slots = slots;
-    this.#spinMs = options.spinMs ?? 0;
+    this.#pace = options.pace ?? new Pace(0);
     this.#inputBytes = Math.min(memory.inputBytes ?? inputStride, inputStride);
     this.lengths = new Uint32Array(slots);
     this.#input = new MessageTable(slots);
@@ -141,17 +136,16 @@ export class PacketRing {
    */
   receive(timeoutMs = -1): number {
     while (!this.#stopped) {
-      if (this.#unlooked++ < BATCHES_BETWEEN_LOOKS) {
-        const taken = this.take();
-        if (taken > 0) return taken;
-      }
-      const spun = this.#spin();
-      if (spun > 0) return spun;
+      const isFlooded = this.#unlooked++ >= BATCHES_BETWEEN_LOOKS;
+      const found = isFlooded ? 0 : this.#takeBeforeSleep();
+      if (found > 0) return this.#noted(found);
       this.#unlooked = 0;
+      const sleptAt = performance.now();
       const ready = this.#socket.wait(timeoutMs);
       if (ready === "woken") return 0;
+      if (ready === "packets" && !isFlooded) this.#letGather(sleptAt);
       const taken = this.take();
-      if (taken > 0) return taken;
+      if (taken > 0) return this.#noted(taken);
       if (ready === "nothing" && timeoutMs >= 0) return -1;
       const restMs = ready === "packets" ? this.#fault() : 0;
       if (restMs > 0) this.#socket.rest(restMs);
@@ -159,15 +153,32 @@ export class PacketRing {
     return 0;
   }
 
-  /** Not in a flood, where a look at the waker is due. */
-  #spin(): number {
-    if (this.#spinMs === 0 || this.#unlooked >= BATCHES_BETWEEN_LOOKS) return 0;
-    const end = performance.now() + this.#spinMs;
-    while (performance.now() < end) {
-      const taken = this.take();
-      if (taken > 0) return taken;
-    }
-    return 0;
+  #noted(taken: number): number {
+    this.#pace.took(taken, performance.now());
+    return taken;
+  }
+
+  /** Takes what has come in since the last batch, or is about to. */
+  #takeBeforeSleep(): number {
+    const pace = this.#pace;
+    const restMs = pace.restAfterAnswers(performance.now());
+    if (restMs > 0 && this.#socket.rest(restMs)) return 0;
+    if (restMs === 0 && !pace.mayBeMore) return 0;
+    const taken = this.take();
+    if (taken > 0 || !pace.shouldLook) return taken;
+    const end = performance.now() + LOOK_MS;
+    let found = 0;
+    while (found === 0 && performance.now() < end) found = this.take();
+    pace.looked(found > 0);
+    return found;
+  }
+
+  /** Something has ended the sleep. Is it worth while to wait for company? */
+  #letGather(sleptAt: number): void {
+    const now = performance.now();
+    if (!this.#pace.shouldLook) this.#pace.slept(now - sleptAt);
+    const restMs = this.#pace.restAfterFirst(now);
+    if (restMs > 0) this.#socket.rest(restMs);
   }
 
   /**

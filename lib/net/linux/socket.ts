@@ -47,6 +47,10 @@ const POLLIN = 1;
 const POLLOUT = 4;
 const POLLNVAL = 0x20;
 
+// <bits/types/struct_timespec.h>: two longs, of which the lower words are enough here.
+const SECONDS = 0;
+const NANOSECONDS = 2;
+
 /** Options of a socket that has the kernel's own face. */
 export interface LinuxUdpOptions
   extends Pick<DatagramOptions, "hostname" | "port"> {
@@ -96,6 +100,7 @@ export class LibcSocket {
   #poller: Poller | undefined;
   // Three of struct pollfd: the socket and the waker to wait for, the socket to write to.
   readonly #polled = new Pinned(24);
+  readonly #restTime = new Pinned(16);
   readonly #pollWaker = this.#polled.from(8);
   readonly #pollWritable = this.#polled.from(16);
 
@@ -249,9 +254,17 @@ export class LibcSocket {
     return "woken";
   }
 
-  /** Rests for a while, at most until it is woken. Blocks the thread. */
-  rest(ms: number): void {
-    this.calls.poll(this.#pollWaker, 1n, ms);
+  /**
+   * Rests for a while, at most until it is woken, of which it takes no note. Blocks the thread.
+   *
+   * @param ms How long, also a fraction.
+   * @returns Is there somebody who wakes it?
+   */
+  rest(ms: number): boolean {
+    this.#restTime.words[NANOSECONDS] = Math.floor((ms % 1000) * 1e6);
+    this.#restTime.words[SECONDS] = Math.floor(ms / 1000);
+    const { pointer } = this.#restTime;
+    return this.calls.ppoll(this.#pollWaker, 1n, pointer, null) > 0;
   }
 
   /** The same without blocking the thread. */

@@ -10,11 +10,9 @@
 import { HASH_BYTES } from "../../crypto/hash.ts";
 import { SIGNATURE_BYTES } from "../../crypto/ed25519.ts";
 import { ALIASES, type Dialect, DIALECTS } from "../../wire/dialect.ts";
-import type { DropReason } from "../drop_reason.ts";
 import { leavesFor } from "../even_tree.ts";
 import { chooseGrease, grease } from "../grease.ts";
 import {
-  createKernel,
   type Kernel,
   KERNEL_KINDS,
   type KernelKind,
@@ -34,7 +32,6 @@ import { ReplyTemplate } from "./reply_template.ts";
 import {
   ANSWERABLE,
   type Moment,
-  type Outcome,
   Responder,
   type ResponderOptions,
   SINGLE_BUDGET,
@@ -45,6 +42,7 @@ import {
   type ResponseOptions,
 } from "../../wire/response.ts";
 import { type Choice, SlotReader } from "./slot_reader.ts";
+import { Slots } from "./slots.ts";
 
 /** Where the list of a batch's leaves is written: an offset and a length for each. */
 const LEAVES = SCRATCH_OFFSET;
@@ -67,19 +65,20 @@ interface Group {
   count: number;
 }
 
+/** Of a group, those that share a tree and a signature. */
+interface Batch {
+  readonly group: Group;
+  readonly from: number;
+  readonly to: number;
+  readonly kind: KernelKind;
+  readonly template: ReplyTemplate;
+}
+
 /**
  * Answers batches of up to 128 requests in place. One batch at a time: the next one may be
  * begun when the promise of the one before has settled.
  */
-export class FastResponder {
-  /** Holds requests and replies. */
-  readonly kernel: Kernel;
-  /** To be set before a call: the length of the request in each slot. */
-  readonly lengths: Uint32Array = new Uint32Array(SLOTS);
-  /** After a call: the length of the reply in each output slot, 0 where there is none. */
-  readonly replyLengths: Uint32Array = new Uint32Array(SLOTS);
-  /** After a call: why there is no reply, where there is none. */
-  readonly drops: (DropReason | undefined)[] = new Array(SLOTS).fill(undefined);
+export class FastResponder extends Slots {
   readonly #words: Uint32Array;
   #state: State;
   #nextState: State;
@@ -93,7 +92,7 @@ export class FastResponder {
    * @param options As for the {@linkcode Responder}, which is made with them too.
    */
   constructor(options: ResponderOptions) {
-    this.kernel = createKernel();
+    super();
     this.#words = new Uint32Array(this.kernel.memory.buffer);
     this.#state = this.#nextState = prepare(options, this.kernel);
   }
@@ -112,11 +111,21 @@ export class FastResponder {
    *
    * @param count How many there are, at most 128.
    * @param moment The time, taken after the last of them came in.
+   * @returns Nothing where it is done already: waiting costs as much as hashing.
    */
-  async answer(count: number, moment: Moment): Promise<void> {
+  answer(count: number, moment: Moment): Promise<void> | undefined {
     this.#state = this.#nextState;
     this.#sort(count, moment);
     const { maxBatch = SLOTS } = this.#state.options;
+    const [first] = this.#groups;
+    const isOne = this.#groupCount === 1 && this.#slow.length === 0 &&
+      first !== undefined && first.count <= maxBatch;
+    return isOne && first.count > 0
+      ? this.#answerBatch(first, 0, first.count, moment)
+      : this.#answerAll(maxBatch, moment);
+  }
+
+  async #answerAll(maxBatch: number, moment: Moment): Promise<void> {
     for (let i = 0; i < this.#groupCount; i++) {
       const group = this.#groups[i] as Group;
       for (let from = 0; from < group.count; from += maxBatch) {
@@ -189,37 +198,54 @@ export class FastResponder {
   }
 
   /** One tree, one signature, many replies. */
-  async #answerBatch(
+  #answerBatch(
     group: Group,
     from: number,
     to: number,
     moment: Moment,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const { identity, choice, slots } = group;
-    const { dialect, version } = choice;
-    const { onBatch, onSignerFailure, random, greaseProbability = 0 } =
-      this.#state.options;
+    const { dialect } = choice;
     const kind = KERNEL_KINDS[dialect.hash];
     const depth = this.#plant(kind, dialect, slots, from, to);
     const template = this.#templateFor(identity, choice, depth, moment);
     const end = ROOT_OFFSET + HASH_BYTES[dialect.hash];
     const root = this.kernel.bytes.subarray(ROOT_OFFSET, end);
     template.setStatement(moment.midpointMicros, root);
-    let signature: Uint8Array;
+    const batch = { group, from, to, kind, template };
+    let signed: Uint8Array | Promise<Uint8Array>;
     try {
-      const signed = identity.online.signer.sign(template.signed);
-      // Most signers are here, and a turn of the event loop costs more than their work.
-      signature = signed instanceof Uint8Array ? signed : await signed;
-      if (signature.length !== SIGNATURE_BYTES) {
-        throw new RangeError(`Signer gave ${signature.length} bytes`);
-      }
+      signed = identity.online.signer.sign(template.signed);
     } catch (error) {
-      onSignerFailure?.(error);
-      for (let i = from; i < to; i++) {
-        this.drops[slots[i] as number] = "internal";
-      }
-      return;
+      this.#fail(batch, error);
+      return undefined;
     }
+    if (!(signed instanceof Uint8Array)) {
+      return signed.then(
+        (signature) => this.#reply(batch, signature),
+        (error) => this.#fail(batch, error),
+      );
+    }
+    // Most signers are here, and a turn of the event loop costs more than their work.
+    this.#reply(batch, signed);
+    return undefined;
+  }
+
+  #fail({ group: { slots }, from, to }: Batch, error: unknown): void {
+    this.#state.options.onSignerFailure?.(error);
+    for (let i = from; i < to; i++) {
+      this.drops[slots[i] as number] = "internal";
+    }
+  }
+
+  #reply(batch: Batch, signature: Uint8Array): void {
+    if (signature.length !== SIGNATURE_BYTES) {
+      const error = new RangeError(`Signer gave ${signature.length} bytes`);
+      return this.#fail(batch, error);
+    }
+    const { group, from, to, kind, template } = batch;
+    const { choice: { dialect, version }, slots } = group;
+    const { onBatch, random, greaseProbability = 0 } = this.#state.options;
     onBatch?.(version, to - from);
     template.setSignature(signature);
     this.kernel.bytes.set(template.reply, TEMPLATE);
@@ -233,10 +259,12 @@ export class FastResponder {
         const entries = responseEntries(
           this.#partsOf(template, signature, slot, i - from),
         );
-        this.#put(
-          slot,
-          encodeResponse(dialect, grease(spoil, entries, dialect, random)),
-        );
+        this.put(slot, {
+          reply: encodeResponse(
+            dialect,
+            grease(spoil, entries, dialect, random),
+          ),
+        });
       }
     }
   }
@@ -335,52 +363,12 @@ export class FastResponder {
     this.replyLengths[slot] = length;
   }
 
-  /** Refuses all requests in the first slots. */
-  refuse(count: number, reason: DropReason): void {
-    this.replyLengths.fill(0, 0, count);
-    this.drops.fill(reason, 0, count);
-  }
-
-  /**
-   * Puts what was decided elsewhere into a slot.
-   *
-   * @param slot Which.
-   * @param outcome A reply, or why there is none.
-   */
-  put(slot: number, outcome: Outcome): void {
-    if ("reply" in outcome) return this.#put(slot, outcome.reply);
-    this.replyLengths[slot] = 0;
-    this.drops[slot] = outcome.drop;
-  }
-
-  #put(slot: number, reply: Uint8Array): void {
-    const fits = reply.length <= OUTPUT_BYTES &&
-      reply.length <= (this.lengths[slot] as number);
-    if (fits) this.kernel.bytes.set(reply, outputOffset(slot));
-    this.replyLengths[slot] = fits ? reply.length : 0;
-    this.drops[slot] = fits ? undefined : "amplification";
-  }
-
   async #answerSlowly(moment: Moment): Promise<void> {
     const packets = this.#slow.map((slot) => this.packet(slot));
     const outcomes = await this.#state.responder.respond(packets, moment);
     outcomes.forEach((outcome, i) =>
       this.put(this.#slow[i] as number, outcome)
     );
-  }
-
-  /** A copy of the request in a slot. */
-  packet(slot: number): Uint8Array {
-    const from = inputOffset(slot);
-    const to = from + (this.lengths[slot] as number);
-    return this.kernel.bytes.slice(from, to);
-  }
-
-  /** The reply in an output slot, in place: to be sent before the next call. */
-  reply(slot: number): Uint8Array {
-    const from = outputOffset(slot);
-    const length = this.replyLengths[slot] as number;
-    return this.kernel.bytes.subarray(from, from + length);
   }
 }
 

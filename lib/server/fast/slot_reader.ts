@@ -82,6 +82,11 @@ export class SlotReader {
     known.forEach((code, i) => this.#bits.set(code, 1 << i));
   }
 
+  /** How many offers are remembered: never more than a thousand or so. */
+  get remembered(): number {
+    return this.#remembered.size;
+  }
+
   /**
    * Reads a request.
    *

@@ -20,6 +20,8 @@ export type Order =
     readonly port: number;
     /** Most datagrams taken at once. */
     readonly maxBatch: number;
+    /** Longest time that datagrams are let gather, in microseconds. */
+    readonly maxDelayMicros: number;
     /** Counts orders, so that a worker who was woken knows how many to wait for. */
     readonly orders: Int32Array;
   }

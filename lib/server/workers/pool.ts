@@ -13,6 +13,7 @@ import {
 } from "../counters.ts";
 import { ServerError } from "../../wire/errors.ts";
 import { LibcSocket } from "../../net/linux/socket.ts";
+import { every } from "../../net/heartbeat.ts";
 import type { Server } from "../core.ts";
 import type { EventSink } from "../event.ts";
 import type { PortableServer } from "../options.ts";
@@ -28,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly workers: number;
   /** Most datagrams that one takes at once. */
   readonly maxBatch: number;
+  /** Longest time that datagrams are let gather, in microseconds. */
+  readonly maxDelayMicros: number;
   /** Receive buffer to ask the system for, for each of them. */
   readonly receiveBufferBytes?: number | undefined;
   /** Told what an operator should know. */
@@ -45,12 +48,6 @@ const REFRESH_MS = 500;
 
 /** How long workers have to finish what they are answering. */
 const STOP_MS = 5_000;
-
-/**
- * How often keys and clock are looked after, as no batch of this thread may do so; several
- * times within `LEAST_RESERVE_MICROS`.
- */
-export const CARE_MS = 250;
 
 /** Several threads that answer on one UDP address. */
 export class WorkerPool {
@@ -79,10 +76,11 @@ export class WorkerPool {
     this.#forget = server.onKeys(() => {
       this.#members.forEach((member) => member.handOutKeys());
     });
-    const care = setInterval(() => void server.lookAfter(), CARE_MS);
+    // No batch of this thread may do so.
+    const endCare = every(server.careMs, () => void server.lookAfter());
     this.finished = Promise.all(this.#members.map((one) => one.finished))
       .then(() => {
-        clearInterval(care);
+        endCare();
         this.#forget();
       });
   }
@@ -233,6 +231,7 @@ class Member {
       hostname,
       port,
       maxBatch: this.#options.maxBatch,
+      maxDelayMicros: this.#options.maxDelayMicros,
       orders: this.#orders,
     });
   }

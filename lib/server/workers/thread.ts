@@ -17,8 +17,10 @@ import {
 import type { FastResponder } from "../fast/responder.ts";
 import { openPacketRing } from "../../net/linux/udp.ts";
 import type { PacketRing } from "../../net/linux/packet_ring.ts";
+import { Pace } from "../../net/linux/pace.ts";
 import { Server } from "../core.ts";
 import type { Order, Report } from "./message.ts";
+import { rehearse } from "./rehearsal.ts";
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent<Order>) => void;
@@ -29,20 +31,18 @@ const scope = globalThis as unknown as {
 /** How often the numbers are reported while there is something to report. */
 const REPORT_MS = 1000;
 
-/** How long to look for more before going to sleep; see `PacketRingOptions`. */
-const SPIN_MS = 0.04;
-
 /**
  * How long the event loop goes without a turn. Only in one can the thread be terminated, as
  * it has to be together with the one that has started it.
  */
-const TURN_MS = 500;
+const TURN_MS = 2_000;
 
 /** Faults in a row after which the worker gives itself up, to be replaced. */
 const MAX_FAULTS = 100;
 
 const created = Promise.withResolvers<Server>();
 let server: Server | undefined;
+let pace: Pace | undefined;
 let stopping = false;
 let asked = 0;
 let heeded = 0;
@@ -85,7 +85,7 @@ function report(): void {
 
 /** One change of keys and one jump of the clock are the same for all threads. */
 function countersOf({ counters }: Server): ServerCounters {
-  return { ...counters, rotations: 0, clockSteps: 0 };
+  return { ...counters, ...pace?.counters, rotations: 0, clockSteps: 0 };
 }
 
 async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
@@ -101,11 +101,13 @@ async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
   });
   created.resolve(server);
   const slots = server.openSlots() as FastResponder;
+  await rehearse(server, slots);
+  pace = new Pace(order.maxDelayMicros / 1000);
   const ring = openPacketRing({
     hostname: order.hostname,
     port: order.port,
     adopt: order.socket,
-    spinMs: SPIN_MS,
+    pace,
     memory: {
       bytes: slots.kernel.bytes,
       inputOffset: inputOffset(0),
@@ -134,7 +136,8 @@ async function loop(
     try {
       const count = ring.receive(TURN_MS);
       if (count > 0) {
-        await answer(server, ring, slots, count);
+        const pending = answer(server, ring, slots, count);
+        if (pending) await pending;
         unreported = true;
       }
       const now = performance.now();
@@ -154,20 +157,32 @@ async function loop(
   }
 }
 
-async function answer(
+function answer(
   server: Server,
   ring: PacketRing,
   slots: FastResponder,
   count: number,
-): Promise<void> {
+): Promise<void> | undefined {
   const { udp } = server.counters;
   udp.received += count;
   slots.lengths.set(ring.lengths);
+  const pending = server.handleSlots(slots, count);
+  const send = () => reply(server, ring, slots, count);
+  if (pending) return pending.then(send);
+  send();
+  return undefined;
+}
+
+function reply(
+  { counters: { udp } }: Server,
+  ring: PacketRing,
+  slots: FastResponder,
+  count: number,
+): void {
   let queued = 0;
   let dropped = 0;
   let sent = 0;
   try {
-    await server.handleSlots(slots, count);
     for (let slot = 0; slot < count; slot++) {
       const length = slots.replyLengths[slot] as number;
       if (length > 0) {

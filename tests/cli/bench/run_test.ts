@@ -136,7 +136,7 @@ Deno.test("bench of a silent server ends with 3, whatever it prints", async () =
   assert.match(out.join("\n"), / sent, 0 answered, \d+ lost/);
   assert.deepEqual(err, [
     "roughly: error: no answer within 0.05 s",
-    "roughly: hint: servers ignore who asks for another key or version; 'roughly probe' tells more",
+    "roughly: hint: a server that has another key or version stays silent; 'roughly probe' shows more",
   ]);
   const line = json(
     (await run("bench", server.at, "--json", ...GIVES_UP)).out[0],
@@ -188,7 +188,7 @@ Deno.test("bench puts no load on a public address by a slip", async () => {
   for (const at of ["192.0.2.1:2002", "[2001:db8::1]:2002", "0.0.0.0"]) {
     const { out, err } = await fails(
       2,
-      /^will not put a load on [\d.a-f:]+: it is a public address$/,
+      /^will not load [\d.a-f:]+: it is a public address$/,
       ...["bench", at, ...SHORT],
     );
     assert.deepEqual(out, []);
@@ -199,24 +199,33 @@ Deno.test("bench puts no load on a public address by a slip", async () => {
 Deno.test("bench refuses what it cannot do", async () => {
   const at = "127.0.0.1:1";
   const cases: [message: string | RegExp, ...words: string[]][] = [
-    ['cannot use "0" as a number of things (--window)', "--window=0"],
     [
-      'cannot use "65537" requests under way: 65536 are allowed (--window)',
+      'cannot use "0" as a count: 1 to 1000000000 are allowed (--window)',
+      "--window=0",
+    ],
+    [
+      'cannot use "65537" requests under way: 65536 at most (--window)',
       "--window=65537",
     ],
     [
-      'cannot use "1025" sockets: 1024 are allowed (--sockets)',
+      'cannot use "1025" sockets: 1024 at most (--sockets)',
       "--sockets=1025",
     ],
     [/^cannot use "0" as a rate: 0\.001 to /, "--rate=0"],
-    [/^cannot use "x" as a number of seconds/, "--duration=x"],
+    [/^cannot use "x" as a positive number of seconds/, "--duration=x"],
     [
       'cannot use "1,draft-08": a load offers one version (--offer)',
       "--offer=1,draft-08",
     ],
     [/^cannot use "7" as a version/, "--offer=7"],
-    ['cannot use "x" as a number of things (--pid)', "--pid=1,x"],
-    ['cannot use "KEY" as a number of things (--verify)', "--verify=KEY"],
+    [
+      'cannot use "x" as a count: 1 to 1000000000 are allowed (--pid)',
+      "--pid=1,x",
+    ],
+    [
+      'cannot use "KEY" as a count: 1 to 1000000000 are allowed (--verify)',
+      "--verify=KEY",
+    ],
   ];
   for (const [message, ...words] of cases) {
     await fails(2, message, "bench", at, ...words);

@@ -33,9 +33,9 @@ test("clock wait goes on until the clock is within the limit, and says why", asy
   const { code, out, err } = await runIn(clockWait, DEFAULTS, world);
   assert.equal(code, 0);
   assert.deepEqual(err, [
-    "roughly: waiting: consensus: none, answers that count came from 0 of the 3 operators that it takes",
+    "roughly: waiting: consensus: none, answers that count came from 0 of the 3 operators needed",
     ...NAMES.map((name) => `roughly: warning: ${name}: cannot reach it`),
-    "roughly: waiting: consensus: none, answers that count came from 2 of the 3 operators that it takes",
+    "roughly: waiting: consensus: none, answers that count came from 2 of the 3 operators needed",
     "roughly: waiting: local clock: at least 59 s fast",
     "roughly: waiting: local clock: at least 59 s slow",
   ]);

@@ -93,7 +93,10 @@ Deno.test("pickServer() tells an entry that is of no use from none", () => {
     () => pickServer(list, "broken"),
     usage(/^cannot ask broken.*: its public key is not 32 bytes/, /lint/),
   );
-  assert.throws(() => pickServer(list, ""), usage(/^there is no/, /no server/));
+  assert.throws(
+    () => pickServer(list, ""),
+    usage(/^there is no/, /no usable server/),
+  );
 });
 
 Deno.test("whyUnusable() names a few and counts the rest", () => {
@@ -114,11 +117,11 @@ Deno.test("pickServer() finds a server or says what there is", () => {
   );
   assert.throws(
     () => pickServer(list, "nobody"),
-    usage(/^there is no server called "nobody"/, /^there is Cloudflare/),
+    usage(/^there is no server called "nobody"/, /^the list has Cloudflare/),
   );
   assert.throws(
     () => pickServer({ ...list, servers: [] }, "x"),
-    usage(/^there is no/, /no server to use/),
+    usage(/^there is no/, /no usable server/),
   );
 });
 
@@ -151,7 +154,7 @@ Deno.test("ecosystem state and malfeasance use ecosystem.json of the working fol
   await Deno.writeTextFile(there.in("ecosystem.json"), `{"servers":[]}`);
   const hint =
     "roughly: hint: using the servers of ./ecosystem.json; --list names another list";
-  const empty = /there is no server in the list/;
+  const empty = /the list has no usable server/;
   for (const command of ["state", "malfeasance"]) {
     const words = ["ecosystem", command, "--timeout", "1"];
     const found = await execute(words, { cwd: there.path });

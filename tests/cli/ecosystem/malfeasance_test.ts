@@ -322,7 +322,7 @@ Deno.test("ecosystem malfeasance refuses what makes no sense", async () => {
   await using there = await folder();
   const list = await writeList(there.in("list.json"), []);
   const cases: [words: string[], message: string | RegExp][] = [
-    [["--ecosystem-path", list], /^there is no server in the list/],
+    [["--ecosystem-path", list], /^the list has no usable server/],
     [["--ecosystem-path", there.in("none")], /^there is no file /],
     [[list], /^too many arguments/],
     [["--report-form=xml"], 'cannot use "xml" here (--report-form)'],

@@ -156,13 +156,13 @@ Deno.test("ecosystem state without a majority ends with 6", async () => {
   assert.deepEqual(statuses(few.out), { one: "unjudged", liar: "unjudged" });
   assert.equal(
     few.out.at(-1),
-    "Consensus: none, answers that count came from 2 of the 3 operators that it takes",
+    "Consensus: none, answers that count came from 2 of the 3 operators needed",
   );
   const split = await run(...STATE, list, "--min-servers=2");
   assert.equal(split.code, 6);
   assert.equal(
     split.out.at(-1),
-    "Consensus: none, of 2 operators 1 agree and it takes 2",
+    "Consensus: none, 1 of 2 operators agree and 2 are needed",
   );
   const { code, out } = await run(...STATE, list, "--json");
   assert.equal(code, 6);
@@ -306,14 +306,14 @@ Deno.test("ecosystem state refuses what is no list of servers to ask", async () 
   await writeList(file, []);
   const { out, err } = await fails(
     2,
-    "there is no server in the list that could be asked: it is empty",
+    "the list has no usable server: it is empty",
     ...STATE,
     file,
   );
   assert.deepEqual(out, []);
   assert.equal(
     err[1],
-    "roughly: hint: 'roughly ecosystem lint' says what is wrong with it",
+    "roughly: hint: 'roughly ecosystem lint' shows what is wrong with it",
   );
   await writeList(file, [{ name: "odd", publicKeyType: "ml-dsa-44" }]);
   const skipped = await run(...STATE, file, "--json");
@@ -326,7 +326,7 @@ Deno.test("ecosystem state refuses what is no list of servers to ask", async () 
   assert.equal(json(skipped.out[0]).error.code, "usage");
   assert.equal(
     json(skipped.out[0]).error.message,
-    "there is no server in the list that could be asked: odd: its type of key is not known here",
+    "the list has no usable server: odd: its type of key is not known here",
   );
   await fails(2, /^there is no file .*none$/, ...STATE, there.in("none"));
   await fails(

@@ -92,7 +92,7 @@ Deno.test("report submit sends the specification's form, whatever the file's", a
     const { code, out, err } = await run(...SUBMIT, given.file, there.url);
     assert.equal(code, 0);
     assert.deepEqual(err, []);
-    assert.deepEqual(out, [`Report taken by ${there.url} (HTTP 202).`]);
+    assert.deepEqual(out, [`Report accepted by ${there.url} (HTTP 202).`]);
     assert.deepEqual(there.requests, [{
       method: "POST",
       type: "application/roughtime-malfeasance+json",
@@ -207,7 +207,7 @@ Deno.test("report submit tries again when the collector is not well, and says so
     "roughly: warning: HTTP 503, trying again in 10 s",
     "roughly: warning: HTTP 429, trying again in 60 s",
   ]);
-  assert.deepEqual(out, [`Report taken by ${there.url} (HTTP 200).`]);
+  assert.deepEqual(out, [`Report accepted by ${there.url} (HTTP 200).`]);
 
   await using ill = collector({ status: 500 });
   const gaveUp = await submitAtOnce(given.file, ill.url, 2);
@@ -251,7 +251,7 @@ Deno.test("report submit says when a collector wants it later than a command wai
     retryAt: "2026-11-02T14:00:00.000Z",
   });
   const hint =
-    "roughly: hint: the collector wants it to be tried again at 2026-11-02T14:00:00.000Z: run the same command then";
+    "roughly: hint: the collector asks you to try again at 2026-11-02T14:00:00.000Z: run the same command then";
   assert.deepEqual(err, [hint, hint]);
   assert.equal(there.requests.length, 2);
 });
@@ -311,7 +311,7 @@ Deno.test("report submit takes the collector from the list, if that names one", 
   });
   assert.equal(code, 0);
   assert.deepEqual(urls, [reports]);
-  assert.deepEqual(lines, [`Report taken by ${reports} (HTTP 201).`]);
+  assert.deepEqual(lines, [`Report accepted by ${reports} (HTTP 201).`]);
 });
 
 Deno.test("report submit sends nothing over plain HTTP, except on this machine", async () => {
@@ -322,7 +322,6 @@ Deno.test("report submit sends nothing over plain HTTP, except on this machine",
       "http://127.0.0.1.example/",
       "ftp://127.0.0.1/",
       "collector.example",
-      "",
     ]
   ) {
     await fails(

@@ -74,7 +74,7 @@ Deno.test("what is in a key file and is no key is refused", async () => {
     [formatKey(bytes(33, 7)), /unusable: it has 33 bytes instead of 32$/],
     [formatKey(bytes(64, 7)), /unusable: it has 64 bytes instead of 32$/],
     ["\u0000".repeat(32), /is unusable: /],
-    ["x".repeat(65537), /is too long$/],
+    ["x".repeat(65537), /is too large to be a key$/],
   ];
   for (const [text, message] of cases) {
     await writeKey(file, text);

@@ -1,79 +1,34 @@
-import assert from "node:assert/strict";
-import { problemOf } from "../../../lib/cli/server/monitor.ts";
-import type { ListenerState } from "../../../lib/server/serve.ts";
 import { Command } from "commander";
+import assert from "node:assert/strict";
 import { parseSeconds } from "../../../lib/cli/arguments.ts";
 import { applyEnvironment } from "../../../lib/cli/environment.ts";
-import { createSigner, type Signer } from "../../../lib/crypto/ed25519.ts";
+import { problemOf } from "../../../lib/cli/server/monitor.ts";
+import type { ListenerState } from "../../../lib/server/serve.ts";
 import { DIALECTS } from "../../../lib/wire/dialect.ts";
-import { formatKey } from "../../../lib/wire/key_text.ts";
 import {
   assertFailure,
   assertLog,
-  type Ended,
   execute,
   fails,
   folder,
   json,
   run,
-  type RunningProcess,
   silence,
   startServer,
-  STRANGER,
   writeDelegation,
   writeKey,
 } from "../../_support/cli.ts";
 import { environment } from "../../_support/environment.ts";
-import { bytes } from "../../_support/fixtures.ts";
+import {
+  cannotStart,
+  hasIpv6,
+  KEY,
+  monitorOf,
+  SEED,
+  signerOf,
+} from "../../_support/server_run.ts";
 
 const WINDOWS = Deno.build.os === "windows";
-
-const SEED = formatKey(bytes(32, 7));
-const KEY = publicKeyOf(SEED);
-const OTHER_SEED = formatKey(bytes(32, 8));
-
-const SECOND_KEY = publicKeyOf(OTHER_SEED);
-
-function signerOf(seed: string): Signer {
-  return createSigner(Uint8Array.from(atob(seed), (c) => c.charCodeAt(0)));
-}
-
-function publicKeyOf(seed: string): string {
-  return formatKey(signerOf(seed).publicKey);
-}
-
-/** Is there an IPv6 loopback here? */
-function hasIpv6(): boolean {
-  try {
-    Deno.listen({ hostname: "::1", port: 0 }).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Fetches from a server that was started with `--metrics`. */
-async function monitorOf(
-  server: RunningProcess,
-): Promise<(path: string) => Promise<{ status: number; text: string }>> {
-  const line = await server.logged("monitor listening");
-  const [, address = ""] = /address=(\S+)/.exec(line) ?? [];
-  return async (path) => {
-    const response = await fetch(`http://${address}${path}`);
-    return { status: response.status, text: await response.text() };
-  };
-}
-
-/** Runs `server run` where it cannot start. */
-function cannotStart(
-  args: readonly string[],
-  options: Parameters<typeof execute>[1] = {},
-): Promise<Ended> {
-  return execute(
-    ["server", "run", "--host", "127.0.0.1", "--port", "0", ...args],
-    options,
-  );
-}
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`server run serves until ${signal} and ends well`, {
@@ -97,97 +52,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("server run reads .env in the working folder", async () => {
-  await using there = await folder();
-  await writeKey(
-    there.in(".env"),
-    `# mine\nROUGHLY_PRIVATE_KEY="${SEED}"\n`,
-  );
-  await using server = await startServer([], { cwd: there.path });
-  assert.equal(server.key, KEY);
-});
-
-Deno.test("server run prefers the command line to the environment to .env", async () => {
-  await using there = await folder();
-  await writeKey(
-    there.in(".env"),
-    `ROUGHLY_PRIVATE_KEY=${OTHER_SEED}\nROUGHLY_SERVER_PRIVATE_KEY=${SEED}\n`,
-  );
-  const cases: [args: string[], env: Record<string, string>, key: string][] = [
-    [[], {}, KEY],
-    [[], { ROUGHLY_PRIVATE_KEY: OTHER_SEED }, publicKeyOf(OTHER_SEED)],
-    [
-      [],
-      { ROUGHLY_PRIVATE_KEY: OTHER_SEED, ROUGHLY_SERVER_PRIVATE_KEY: SEED },
-      KEY,
-    ],
-    [
-      ["--private-key", OTHER_SEED],
-      { ROUGHLY_PRIVATE_KEY: SEED },
-      publicKeyOf(OTHER_SEED),
-    ],
-  ];
-  for (const [args, env, key] of cases) {
-    await using server = await startServer(args, { cwd: there.path, env });
-    assert.equal(server.key, key);
-  }
-});
-
-Deno.test("server run without a key says that its own will be lost", {
-  ignore: WINDOWS,
-}, async () => {
-  await using there = await folder();
-  await writeKey(there.in(".env"), "SOMETHING=\n");
-  await Deno.chmod(there.in(".env"), 0o644); // holds no key, so that is fine
-  await using server = await startServer([], { cwd: there.path });
-  server.signal("SIGHUP"); // there is still nothing to replace it with
-  await server.logged("the one made up at the start stays in use");
-  const { code } = await run("query", server.at, server.key);
-  assert.equal(code, 0);
-  const { err } = await server.stop("SIGTERM");
-  assertLog(err);
-  const [warning, again, ...more] = err.filter((line) => line.includes("key"));
-  assert.match(again ?? "", / warning no private key found, the one made up /);
-  assert.match(
-    warning ?? "",
-    / warning no private key found, so this one is new and lost at the end hint="make one to keep with 'roughly server keygen'"$/,
-  );
-  assert.deepEqual(more, []);
-});
-
-Deno.test("server run refuses a .env that it cannot trust or read", async () => {
-  await using there = await folder();
-  const file = there.in(".env");
-  const options = { cwd: there.path };
-  const key = `ROUGHLY_PRIVATE_KEY=${SEED}\n`;
-
-  await writeKey(file, "ROUGHLY_PRIVATE_KEY=rubbish\n");
-  assertFailure(
-    await cannotStart([], options),
-    2,
-    /^the private key from \.env is unusable: it /,
-  );
-  if (!WINDOWS) {
-    await writeKey(file, key);
-    for (const mode of [0o644, 0o640, 0o604, 0o620]) {
-      await Deno.chmod(file, mode);
-      const ended = await cannotStart([], options);
-      assertFailure(
-        ended,
-        2,
-        ".env holds a secret but others may read it",
-      );
-      assert.equal(ended.err[1], "roughly: hint: chmod 600 .env");
-    }
-    await Deno.remove(file);
-    await Deno.symlink(file, file);
-    assertFailure(await cannotStart([], options), 2, ".env is a link");
-  }
-  await Deno.remove(file);
-  await Deno.mkdir(file);
-  assertFailure(await cannotStart([], options), 2, ".env is not a file");
-});
-
 Deno.test("server run ends with 8 where it may not read, look or listen", async () => {
   await using there = await folder();
   await writeKey(there.in(".env"), `ROUGHLY_PRIVATE_KEY=${SEED}\n`);
@@ -201,16 +65,6 @@ Deno.test("server run ends with 8 where it may not read, look or listen", async 
     assertFailure(ended, 8, message);
     assert.deepEqual(ended.out, []);
   }
-});
-
-Deno.test("server run ends with 8 if the system keeps .env from it", {
-  ignore: WINDOWS || Deno.uid() === 0, // from whom nothing is kept
-}, async () => {
-  await using there = await folder();
-  await writeKey(there.in(".env"), `ROUGHLY_PRIVATE_KEY=${SEED}\n`);
-  await Deno.chmod(there.in(".env"), 0);
-  const ended = await cannotStart([], { cwd: there.path });
-  assertFailure(ended, 8, "cannot read .env: Permission denied");
 });
 
 Deno.test("server run ends with 2 if the port is taken or no address is its own", async () => {
@@ -264,19 +118,6 @@ Deno.test("server run refuses options that make no sense", async () => {
     assert.deepEqual(out, []);
     assert(!err.join("\n").includes(SEED));
   }
-});
-
-Deno.test("server run does not repeat a key that it cannot use", async () => {
-  const secret = `${SEED}${SEED}`;
-  const { err } = await fails(
-    2,
-    /unusable/,
-    "server",
-    "run",
-    "--private-key",
-    secret,
-  );
-  assert(!err.join("\n").includes(SEED));
 });
 
 Deno.test("server run answers the versions it is told to, in any order", async () => {
@@ -358,323 +199,6 @@ Deno.test("server run goes on when nobody reads what it says", {
   assertLog(ended.err);
 });
 
-Deno.test("server run serves several keys on one port", async () => {
-  await using there = await folder();
-  await writeKey(there.in("a"), SEED);
-  await writeKey(there.in("b"), `ROUGHLY_PRIVATE_KEY=${OTHER_SEED}\n`);
-  await using server = await startServer(
-    ["--key-file", "a", "--key-file", "b", "--no-grease"],
-    { cwd: there.path },
-  );
-  assert.deepEqual(
-    server.out.filter((line) => line.includes("public key")),
-    [KEY, SECOND_KEY].map((key) => `Server public key (base64): ${key}`),
-  );
-  // The request's SRV says which one is meant.
-  for (const key of [KEY, SECOND_KEY]) {
-    for (const transport of ["udp", "tcp"]) {
-      const { code, out } = await run(
-        ...["query", server.at, key, "--transport", transport, "--json"],
-      );
-      assert.equal(code, 0, out.join("\n"));
-      assert.equal(json(out[0]).exchange.publicKey, key);
-    }
-  }
-  await fails(
-    3,
-    /./,
-    ...["query", server.at, STRANGER, "--timeout=0.3", "--transport=udp"],
-  );
-});
-
-Deno.test("server run refuses key files that it cannot trust or use", {
-  ignore: WINDOWS,
-}, async () => {
-  await using there = await folder();
-  const file = there.in("key");
-  const words = ["server", "run", "--check-config", "--key-file", file];
-  await fails(2, `there is no file ${file}`, ...words);
-  await writeKey(file, "rubbish");
-  await fails(2, /is unusable: it is neither base64 nor hex$/, ...words);
-  await writeKey(file, SEED);
-  await fails(2, /a long-term key stands twice$/, ...words, "--key-file", file);
-  await Deno.chmod(file, 0o644);
-  const { err } = await fails(
-    2,
-    `${file} holds a secret but others may read it`,
-    ...words,
-  );
-  assert.equal(err[1], `roughly: hint: chmod 600 ${file}`);
-});
-
-Deno.test("server run never sees the long-term key behind a delegation", async () => {
-  await using there = await folder();
-  await writeDelegation(there.in("online"), { longTerm: signerOf(SEED) });
-  // Other keys are lying about; none of them is wanted.
-  await writeKey(there.in(".env"), `ROUGHLY_PRIVATE_KEY=${OTHER_SEED}\n`);
-  await using server = await startServer(
-    ["--delegation", "online", "--no-grease"],
-    { cwd: there.path, env: { ROUGHLY_PRIVATE_KEY: OTHER_SEED } },
-  );
-  assert.equal(server.key, KEY);
-  assert.equal(server.out.join().match(/public key/g)?.length, 1);
-  assert.equal((await run("query", server.at, KEY)).code, 0);
-  assert.match(
-    await server.logged("delegation ends soon"),
-    / warning delegation ends soon secondsLeft=3[56]\d\d$/,
-  );
-});
-
-Deno.test(
-  "server run takes new keys at SIGHUP and keeps the old ones at bad ones",
-  {
-    ignore: WINDOWS,
-  },
-  async () => {
-    await using there = await folder();
-    const [key, online] = [there.in("key"), there.in("online")];
-    await writeKey(key, SEED);
-    await writeDelegation(online, { longTerm: signerOf(OTHER_SEED) });
-    await using server = await startServer([
-      ...["--key-file", key, "--delegation", online],
-      ...["--no-grease", "--metrics", "127.0.0.1:0"],
-    ]);
-    const monitor = await monitorOf(server);
-    const answers = async (...keys: string[]) => {
-      for (const key of keys) {
-        assert.equal((await run("query", server.at, key)).code, 0);
-      }
-    };
-    await answers(KEY, SECOND_KEY);
-
-    await writeKey(online, "rubbish");
-    server.signal("SIGHUP");
-    const line = await server.logged(
-      "keys not reloaded, the old ones stay in use",
-    );
-    assert.match(line, / error {3}keys not reloaded.*not a usable delegation/);
-    await answers(KEY, SECOND_KEY);
-
-    // Another long-term key, and another online key for the delegated one.
-    const third = formatKey(bytes(32, 9));
-    await writeKey(key, third);
-    await writeDelegation(online, { longTerm: signerOf(OTHER_SEED), to: 9000 });
-    server.signal("SIGHUP");
-    await server.logged("keys replaced");
-    await answers(publicKeyOf(third), SECOND_KEY);
-    const { text } = await monitor("/metrics");
-    assert.match(text, /^roughtime_root_changed 0$/m);
-    assert(text.includes(`root_pubkey="${publicKeyOf(third)}"`));
-    assert(!text.includes(KEY));
-
-    server.signal("SIGHUP");
-    await server.logged("keys unchanged");
-    const ended = await server.stop("SIGTERM");
-    assert.equal(ended.code, 0);
-  },
-);
-
-Deno.test("server run signs nothing once its delegation has ended, loudly", async () => {
-  await using there = await folder();
-  const online = there.in("online");
-  await writeDelegation(online, { longTerm: signerOf(SEED), to: -60 });
-  await using server = await startServer([
-    ...["--delegation", online, "--metrics", "127.0.0.1:0", "--no-tcp"],
-  ]);
-  assert.match(
-    await server.logged("delegation ended"),
-    / error {3}delegation ended: nothing is signed$/,
-  );
-  const monitor = await monitorOf(server);
-  assert.deepEqual(await monitor("/healthz"), {
-    status: 503,
-    text: "the time is outside the window of an online key\n",
-  });
-  const asked = ["query", server.at, KEY, "--timeout=0.3", "--transport=udp"];
-  await fails(3, /./, ...asked);
-  const { text } = await monitor("/metrics");
-  assert.match(
-    text,
-    /^roughtime_requests_dropped_total\{transport="udp",reason="delegation"\} [1-9]/m,
-  );
-  assert.match(
-    text,
-    /^roughtime_requests_responded_total\{transport="udp",.*\} 0$/m,
-  );
-  assert.match(text, /^roughtime_delegation_seconds_left -\d+$/m);
-
-  if (WINDOWS) return;
-  await writeDelegation(online, { longTerm: signerOf(SEED) });
-  server.signal("SIGHUP");
-  await server.logged("keys replaced");
-  assert.equal((await run("query", server.at, KEY)).code, 0);
-  assert.equal((await monitor("/healthz")).status, 200);
-});
-
-/** A port that was free a moment ago, on both transports and families. */
-function freePort(hostname: string): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
-}
-
-const VERSIONS =
-  "Versions: 1, 0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006, 0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x8000000b, 0x8000000c, google";
-
-Deno.test("server run --check-config says what would be served", {
-  ignore: !hasIpv6(),
-}, async () => {
-  await using there = await folder();
-  await writeKey(there.in("key"), SEED);
-  await writeDelegation(there.in("online"), {
-    longTerm: signerOf(OTHER_SEED),
-    to: 864_000,
-  });
-  const [six, four] = [freePort("::1"), freePort("127.0.0.1")];
-  const words = [
-    ...["server", "run", "--check-config", "--key-file", there.in("key")],
-    ...["--delegation", there.in("online"), "--no-tcp", "--host=[::1]"],
-    ...[`--port=${six}`, `--listen=127.0.0.1:${four}`, "--io=portable"],
-    "--trust-clock",
-  ];
-  const { code, out, err } = await run(...words);
-  assert.equal(code, 0);
-  assert.deepEqual(err, []);
-  assert.match(
-    out[1] ?? "",
-    new RegExp(
-      `^Delegation: ${
-        SECOND_KEY.replace(/[+/]/g, "\\$&")
-      } from .*, 10\\.0 days left, until 2\\d{3}-`,
-    ),
-  );
-  assert.deepEqual(out.toSpliced(1, 1), [
-    `Key: ${KEY} from ${there.in("key")}`,
-    `Listen: [::1]:${six}, 127.0.0.1:${four}, UDP`,
-    "Sockets: portable, one thread",
-    "Radius: 3 s, whatever the system says of its clock",
-    "Validity: 3600 s for each online key",
-    "Grease: 0.001 of the replies",
-    VERSIONS,
-    "The configuration is usable.",
-  ]);
-  // What was bound is free again, so the same words do once more, in JSON too.
-  const asJson = await run(...words, "--json");
-  assert.equal(asJson.code, 0);
-  const [line, ...more] = asJson.out.map(json);
-  assert.deepEqual(more, []);
-  const { keys, versions, ...rest } = line;
-  assert.deepEqual(rest, {
-    schema: "roughly/check-config/1",
-    ok: true,
-    listen: [`[::1]:${six}`, `127.0.0.1:${four}`],
-    tcp: false,
-    io: "portable",
-    workers: 0,
-    radiusSeconds: 3,
-    trustClock: true,
-    silencedByClock: false,
-    validitySeconds: 3600,
-    greaseProbability: 0.001,
-    statsIntervalSeconds: 60,
-  });
-  assert.equal(versions.length, 14);
-  assert.deepEqual(
-    keys.map(({ publicKey, delegated }: Record<string, unknown>) => [
-      publicKey,
-      delegated,
-    ]),
-    [[KEY, false], [SECOND_KEY, true]],
-  );
-});
-
-Deno.test("server run --check-config needs no address of its own", async () => {
-  const bare = await execute([
-    ...["server", "run", "--check-config", "--io=portable", "--port=0"],
-    ...["--private-key", SEED, "--no-grease", "--max-radius=60"],
-  ]);
-  assert.equal(bare.code, 0, bare.err.join("\n"));
-  const [, listen, connections, sockets, radius, , grease] = bare.out;
-  assert.match(listen ?? "", /^Listen: (\[::\]|0\.0\.0\.0):0.*, UDP and TCP$/);
-  assert.match(connections ?? "", /^Connections: \d+, 64 for each address$/);
-  assert.equal(sockets, "Sockets: portable, one thread");
-  assert.match(radius ?? "", /^Radius: 3 s, up to 60 s where /);
-  assert.equal(grease, "Grease: none");
-});
-
-Deno.test("server run --check-config refuses the addresses that a start would", async () => {
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const udp = Deno.listenDatagram({
-    transport: "udp",
-    hostname: "127.0.0.1",
-    port: 0,
-  });
-  const { port: tcpPort } = taken.addr;
-  const { port: udpPort } = udp.addr as Deno.NetAddr;
-  const free = freePort("127.0.0.1");
-  const cases: [args: string[], message: RegExp][] = [
-    [
-      ["--host=127.0.0.1", `--port=${tcpPort}`],
-      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${tcpPort}: `),
-    ],
-    [
-      ["--host=127.0.0.1", `--port=${udpPort}`, "--no-tcp"],
-      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${udpPort}: `),
-    ],
-    [
-      [`--listen=127.0.0.1:${free}`, `--listen=127.0.0.1:${free}`],
-      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${free} twice$`),
-    ],
-    [
-      [`--listen=127.0.0.1:${free}`, `--metrics=127.0.0.1:${free}`],
-      new RegExp(`^cannot serve metrics on 127\\.0\\.0\\.1:${free}: `),
-    ],
-  ];
-  const words = ["server", "run", "--private-key", SEED];
-  for (const [args, message] of cases) {
-    for (const io of ["portable", "auto"]) {
-      const told = await fails(
-        2,
-        message,
-        ...words,
-        ...args,
-        `--io=${io}`,
-        "--check-config",
-      );
-      assert.deepEqual(told.out, []);
-    }
-    // The start says the very same.
-    const started = await run(...words, ...args, "--io=portable");
-    assert.equal(started.code, 2);
-    const said = started.err.find((line) =>
-      line.startsWith("roughly: error: ")
-    );
-    assert.match(said?.replace("roughly: error: ", "") ?? "", message);
-  }
-  udp.close();
-  for (const host of ["nosuch.invalid", "192.0.2.1"]) {
-    const ended = await execute([
-      ...words,
-      `--host=${host}`,
-      `--port=${free}`,
-      "--check-config",
-    ]);
-    assertFailure(ended, 2, new RegExp(`^cannot listen on ${host}:${free}: `));
-    assert.deepEqual(ended.out, []);
-  }
-});
-
-Deno.test("server run --check-config fails in JSON too", async () => {
-  const { code, out } = await run(
-    ...["server", "run", "--check-config", "--json", "--private-key", SEED],
-    ...["--listen=127.0.0.1:1234", "--listen=127.0.0.1:1234"],
-  );
-  assert.equal(code, 2);
-  const [line] = out.map(json);
-  assert.equal(line.schema, "roughly/check-config/1");
-  assert.equal(line.ok, false);
-  assert.equal(line.error.code, "usage");
-});
-
 Deno.test("server run refuses options that would do nothing", async () => {
   await using there = await folder();
   await writeDelegation(there.in("online"), { longTerm: signerOf(SEED) });
@@ -696,29 +220,6 @@ Deno.test("server run refuses options that would do nothing", async () => {
     ...["server", "run", "--delegation", there.in("online")],
     "--validity-seconds=60",
   );
-});
-
-Deno.test("server run --check-config refuses what would not do", async () => {
-  await using there = await folder();
-  const online = there.in("online");
-  const words = ["server", "run", "--check-config", "--delegation", online];
-  await fails(2, `there is no file ${online}`, ...words);
-  await writeKey(online, "{}");
-  await fails(2, /is not a usable delegation: /, ...words);
-  await writeDelegation(online, { longTerm: signerOf(SEED), to: -1 });
-  await fails(2, `${online} is a delegation that has ended`, ...words);
-  await writeDelegation(online, { longTerm: signerOf(SEED), from: 600 });
-  await fails(2, `${online} is a delegation that has not begun`, ...words);
-  await writeDelegation(online, { longTerm: signerOf(SEED) });
-  const { out } = await fails(
-    2,
-    /a long-term key stands twice$/,
-    ...words,
-    "--private-key",
-    SEED,
-  );
-  assert.deepEqual(out, []);
-  await fails(2, /radius/, ...words, "--radius", "1e9");
 });
 
 Deno.test("server run listens on several addresses", {

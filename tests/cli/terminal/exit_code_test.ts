@@ -271,7 +271,7 @@ test("an error carries whom, what and why into JSON", () => {
   const silent = new NoAnswerError("a", 1, 1000, tried);
   const { code, server, tried: shown } = toErrorObject(silent);
   assert.deepEqual([code, server, shown], ["timeout", "a:1", tried]);
-  assert.match(hintFor(silent) ?? "", /^nothing takes TCP there either/);
+  assert.match(hintFor(silent) ?? "", /^TCP fails there as well/);
   const heard = new NoAnswerError("a", 1, 1000, [tried[0]]);
   assert.match(hintFor(heard) ?? "", /another key or version/);
   const other = { ...tried[1], outcome: "nonsense" } as const;

@@ -6,11 +6,11 @@ import {
   formatMillis,
   formatSeconds,
   jsonTime,
+  mannersFor,
   type Output,
   printable,
   printJson,
   type Sink,
-  table,
 } from "../../../lib/cli/terminal/output.ts";
 
 function test(name: string, fn: () => void): void {
@@ -121,14 +121,6 @@ test("formatMillis() has one digit after the point", () => {
   assert.equal(formatMillis(2_000_000n), "2000.0 ms");
 });
 
-test("table() lines columns up and leaves no blanks at the end", () => {
-  assert.deepEqual(
-    table([["A", "LONGER", "C"], ["é🕰", "x", "y"], ["1234", "", ""]]),
-    ["A     LONGER  C", "é🕰    x       y", "1234"],
-  );
-  assert.deepEqual(table([]), []);
-});
-
 /** A channel that does with each write what it is told, and then takes everything. */
 class ScriptedSink implements Sink {
   text = "";
@@ -228,4 +220,62 @@ test("progress goes to a terminal only, and its loss hinders nothing", () => {
   assert.equal(terminal.text, "\r\x1b[Kasking");
   const lost = new ScriptedSink([full()], true);
   outputOf(file, lost)[0].progress("asking");
+});
+
+test("a line that comes while progress is shown does not run into it", () => {
+  const terminal = new ScriptedSink([], true);
+  const [output] = outputOf(terminal, terminal);
+  output.progress("asking");
+  output.err("one");
+  output.out("two");
+  output.progress("");
+  output.out("three");
+  const clear = "\r\x1b[K";
+  assert.equal(
+    terminal.text,
+    `${clear}asking${clear}one\nasking${clear}two\nasking${clear}three\n`,
+  );
+});
+
+test("progress never fills more than a line", () => {
+  const terminal = new ScriptedSink([], true);
+  outputOf(terminal, terminal)[0].progress("🕰".repeat(100));
+  assert.equal([...terminal.text.replace("\r\x1b[K", "")].length, 79);
+});
+
+test("NO_COLOR takes colour away, and TERM=dumb progress too", () => {
+  assert.deepEqual(mannersFor("xterm", false), { color: true, cursor: true });
+  assert.deepEqual(mannersFor(undefined, false), { color: true, cursor: true });
+  assert.deepEqual(mannersFor("xterm", true), { color: false, cursor: true });
+  assert.deepEqual(mannersFor("dumb", false), { color: false, cursor: false });
+});
+
+test("a dumb terminal gets neither progress nor colour", () => {
+  const terminal = new ScriptedSink([], true);
+  const output = new ChannelOutput(
+    terminal,
+    terminal,
+    mannersFor("dumb", false),
+  );
+  output.progress("asking");
+  output.err("roughly: error: bad");
+  assert.equal(terminal.text, "roughly: error: bad\n");
+  assert.equal(output.hasColor("stdout"), false);
+});
+
+test("only a terminal gets colour, and only in the label of our own line", () => {
+  const manners = { color: true, cursor: true };
+  const terminal = new ScriptedSink([], true);
+  const file = new ScriptedSink();
+  const output = new ChannelOutput(file, terminal, manners);
+  assert.equal(output.hasColor("stdout"), false);
+  assert.equal(output.hasColor("stderr"), true);
+  output.err("roughly: warning: error: a");
+  output.err("error: b");
+  output.out("roughly: error: c");
+  assert.equal(
+    terminal.text,
+    "roughly: \x1b[33mwarning\x1b[39m: error: a\nerror: b\n",
+  );
+  assert.equal(file.text, "roughly: error: c\n");
 });

@@ -35,7 +35,7 @@ Deno.test("every step is a line", none, () => {
     ],
     [
       { kind: "drop", ...AT, bytes: 7, why: "stranger" },
-      "TCP a:1: dropped 7 bytes: nobody asked this address",
+      "TCP a:1: dropped 7 bytes: it came from an address that was not asked",
     ],
     [
       { kind: "answer", ...AT, version: 1, rttMicros: 1500n },

@@ -4,12 +4,9 @@ import {
   parseDelegation,
 } from "../../../lib/server/delegation.ts";
 import { ServerError } from "../../../lib/wire/errors.ts";
-import {
-  type Delegated,
-  LEAST_RESERVE_MICROS,
-} from "../../../lib/server/keyring.ts";
+import type { Delegated } from "../../../lib/server/keyring.ts";
 import { Server } from "../../../lib/server/core.ts";
-import { CARE_MS, WorkerPool } from "../../../lib/server/workers/pool.ts";
+import { WorkerPool } from "../../../lib/server/workers/pool.ts";
 import {
   ALL,
   bytes,
@@ -19,6 +16,7 @@ import {
   SECOND,
 } from "../../_support/fixtures.ts";
 import {
+  aloneIn,
   assertBalanced,
   Client,
   linux,
@@ -38,6 +36,8 @@ const WORKER = new URL(
 );
 /** Ends with an error when it is asked what it has done. */
 const MORTAL = new URL("../../_support/mortal_worker.ts", import.meta.url);
+
+const alone = aloneIn(import.meta.url);
 
 function start(url: URL): Worker {
   return new Worker(url, { type: "module" });
@@ -195,11 +195,6 @@ linux(
   },
 );
 
-Deno.test("keys are looked after several times before they end", () => {
-  // However short they are: the pool hands out what it finds renewed.
-  assert(LEAST_RESERVE_MICROS >= 4n * 1000n * BigInt(CARE_MS));
-});
-
 linux(
   "an online key is renewed in time though this thread answers nothing",
   async () => {
@@ -291,7 +286,7 @@ linux("a worker is replaced with the keys of that time", async () => {
   assert.equal(key, onlineKeyOf(delegated));
 });
 
-linux("a pool whose workers do not start opens nothing", async () => {
+alone("a pool whose workers do not start opens nothing", async () => {
   const server = await makeServer();
   const before = await openFiles();
   for (const good of [0, 1, 2]) {
@@ -348,6 +343,8 @@ linux(
           ...LOOPBACK,
           workers: 1,
           maxBatch: 1,
+
+          maxDelayMicros: 1000,
           onEvent: () => {},
         }),
         (error) =>
@@ -367,7 +364,7 @@ linux(
   },
 );
 
-linux("a pool stops while blocked, at once and more than once", async () => {
+alone("a pool stops while blocked, at once and more than once", async () => {
   const server = await makeServer();
   const before = await openFiles();
   for (let i = 0; i < 10; i++) {

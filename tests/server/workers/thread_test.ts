@@ -43,6 +43,7 @@ class Subject implements Disposable {
       socket: { fd, wakeFd },
       ...this.socket.address,
       maxBatch,
+      maxDelayMicros: 1000,
       orders: this.#orders,
     });
   }
