@@ -41,6 +41,7 @@ export type {
 } from "./lib/net/datagram.ts";
 export type { ServerIo } from "./lib/net/udp.ts";
 export type { FastResponder } from "./lib/server/fast/responder.ts";
+export type { Slots } from "./lib/server/fast/slots.ts";
 export type { Kernel, KernelKind } from "./lib/server/fast/kernel/instance.ts";
 export type { PortableOptions, PortableServer } from "./lib/server/options.ts";
 export type { ClockCause, ClockStatus } from "./lib/server/clock_guard.ts";

@@ -57,8 +57,8 @@ const MAX_URL_LENGTH = 4096;
 /** Histories that may wait to be read; a page asks for one of each server. */
 const MAX_WAITING = 512;
 
-/** Histories that are remembered until the next round. */
-const MAX_CACHED = 2048;
+/** Characters of histories that are remembered until the next round. */
+const MAX_CACHED_CHARS = 32 << 20;
 
 /** Makes what answers. */
 export function createApp(options: AppOptions): Hono {
@@ -151,9 +151,13 @@ function addHistory(app: Hono, { archive, now }: AppOptions): void {
   const turns = new Turns(MAX_WAITING);
   const cache = new Map<string, string>();
   let cachedRound: number | undefined;
+  let cachedChars = 0;
   const read = (query: HistoryQuery): string | undefined => {
     const { id } = archive.round() ?? {};
-    if (id !== cachedRound || cache.size >= MAX_CACHED) cache.clear();
+    if (id !== cachedRound || cachedChars > MAX_CACHED_CHARS) {
+      cache.clear();
+      cachedChars = 0;
+    }
     cachedRound = id;
     const key = JSON.stringify(query);
     const known = cache.get(key);
@@ -162,6 +166,7 @@ function addHistory(app: Hono, { archive, now }: AppOptions): void {
     if (history === undefined) return undefined;
     const text = JSON.stringify(history);
     cache.set(key, text);
+    cachedChars += text.length;
     return text;
   };
   app.get("/api/v1/servers/:name/history", async (c) => {

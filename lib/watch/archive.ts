@@ -120,17 +120,18 @@ export class Archive {
 
   /** A round, or the last one without a number. */
   round(id?: number): RoundState | undefined {
-    return this.#recent.round(id) ?? this.#opened?.reader.round(id);
+    return this.#recent.round(id) ?? this.#read((reader) => reader.round(id));
   }
 
   /** The packets of an exchange. */
   exchange(id: number): ExchangeState | undefined {
-    return this.#recent.exchange(id) ?? this.#opened?.reader.exchange(id);
+    return this.#recent.exchange(id) ??
+      this.#read((reader) => reader.exchange(id));
   }
 
   /** The newest reports first. */
   reports(): ReportState[] {
-    const written = this.#opened?.reader.reports() ?? [];
+    const written = this.#read((reader) => reader.reports()) ?? [];
     const known = new Set(written.map(({ id }) => id));
     return [
       ...this.#recent.reports().filter(({ id }) => !known.has(id)),
@@ -140,25 +141,36 @@ export class Archive {
 
   /** A report in the form of RFC 10049, section 8.4. */
   report(id: number): string | undefined {
-    return this.#recent.report(id) ?? this.#opened?.reader.report(id);
+    return this.#recent.report(id) ??
+      this.#read((reader) => reader.report(id));
   }
 
   /** How many contradictions are known. */
   contradictions(): number {
-    const written = this.#opened?.reader.contradictions() ?? 0;
+    const written = this.#read((reader) => reader.contradictions()) ?? 0;
     return written + this.#recent.unwritten()
       .filter(({ contradiction }) => contradiction !== undefined).length;
   }
 
   /** The past of a server; nothing if there is no server of that name, or no history. */
   history(query: HistoryQuery): History | undefined {
-    return this.#opened?.reader.history(query);
+    return this.#read((reader) => reader.history(query));
   }
 
   /** Closes the file. */
   close(): void {
     this.#opened?.close();
     this.#opened = undefined;
+  }
+
+  /** What cannot be read is told and is not there: nobody who watches may fall over it. */
+  #read<T>(work: (reader: HistoryReader) => T): T | undefined {
+    try {
+      return this.#opened && work(this.#opened.reader);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
   }
 
   async #reopen(): Promise<void> {

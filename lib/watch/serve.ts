@@ -11,7 +11,7 @@ import { formatAddress } from "../net/datagram.ts";
 export interface WebServer {
   /** Where. */
   readonly address: { readonly hostname: string; readonly port: number };
-  /** Stops it; who is being answered is cut off. */
+  /** Stops it; what is being answered has a moment to get there. */
   close(): Promise<void>;
 }
 
@@ -20,6 +20,9 @@ export type Answering = (
   request: Request,
   client: string,
 ) => Response | Promise<Response>;
+
+/** How long that moment is, in milliseconds. */
+const LAST_MOMENT_MS = 100;
 
 /**
  * Listens.
@@ -45,9 +48,11 @@ export function serveWeb(
     }, (request, { remoteAddr }) => answer(request, clientOf(remoteAddr)));
     return {
       address: server.addr,
-      close: () => {
+      close: async () => {
+        // shutdown() would wait for whoever never ends, and cannot be cut short.
+        await new Promise((resolve) => setTimeout(resolve, LAST_MOMENT_MS));
         stop.abort();
-        return server.finished;
+        await server.finished;
       },
     };
   } catch (cause) {

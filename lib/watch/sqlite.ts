@@ -108,6 +108,9 @@ function openSound({ DatabaseSync }: Sqlite, path: string): DatabaseSync {
         `Cannot use history ${path}: a newer version of this program made it (form ${version}, and ${SCHEMA_VERSION} is the newest known here)`,
       );
     }
+    // One writer keeps references whole, and checking them would read all samples for each
+    // name that goes.
+    database.exec("PRAGMA foreign_keys = OFF");
     // Damage shows where one looks, not where one writes.
     const [check] = database.prepare("PRAGMA quick_check(1)").all();
     if (check?.quick_check !== "ok") {

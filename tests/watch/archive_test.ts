@@ -170,3 +170,28 @@ Deno.test("a round that cannot be written for ever keeps no other one out", asyn
   assert(archive.status.writing);
   archive.close();
 });
+
+Deno.test("what cannot be read is told, and nothing falls over it", async () => {
+  await using dir = await folder();
+  const events: HistoryEvent[] = [];
+  let drop = () => {};
+  const archive = await Archive.open({
+    path: dir.in("watch.db"),
+    retention,
+    onEvent: (event) => events.push(event),
+    open: async (path) => {
+      const opened = await openDatabase(path);
+      drop = () => opened.database.exec("DROP TABLE report; DROP TABLE round");
+      return opened;
+    },
+  });
+  await archive.keep(madeUpRecord(1));
+  drop();
+  assert.equal(archive.contradictions(), 0);
+  assert.deepEqual(archive.reports(), []);
+  assert.equal(archive.round(7), undefined);
+  assert.equal(archive.round()?.id, 1);
+  assert.equal(archive.status.writing, false);
+  assert(events.some(({ problem }) => /no such table/.test(problem ?? "")));
+  archive.close();
+});

@@ -23,3 +23,23 @@ Deno.test("a fault while answering is an answer too", async () => {
   assert.equal(await response.text(), "");
   await server.close();
 });
+
+Deno.test("the end: what was said arrives, and who never ends is cut off", async () => {
+  const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+  const server = serveWeb(
+    "127.0.0.1",
+    0,
+    () =>
+      new Response(
+        new ReadableStream({ start: (stream) => void streams.push(stream) }),
+      ),
+  );
+  const url = `http://127.0.0.1:${server.address.port}/`;
+  const [ends, hangs] = [await fetch(url), await fetch(url)];
+  streams[0]?.enqueue(new TextEncoder().encode("last words"));
+  streams[0]?.close();
+  const closing = server.close();
+  assert.equal(await ends.text(), "last words");
+  await closing;
+  await assert.rejects(hangs.text());
+});

@@ -13,11 +13,25 @@ export interface RunningNotifier {
   close(): Promise<void>;
 }
 
+/** Where it learns whom to tell; for tests. */
+export interface NotifierSources {
+  /** Reads a variable. */
+  readonly env: (name: string) => string | undefined;
+  /** Opens the manager's socket. */
+  readonly open: typeof openNotifier;
+}
+
+const PROCESS: NotifierSources = {
+  env: (name) => Deno.env.get(name),
+  open: openNotifier,
+};
+
 /** Says that it is ready; nothing happens where nobody wants to know. */
 export async function startNotifier(
   output: Output,
+  { env, open }: NotifierSources = PROCESS,
 ): Promise<RunningNotifier | undefined> {
-  const notifier = openNotifier(Deno.env.get("NOTIFY_SOCKET"), (error) => {
+  const notifier = open(env("NOTIFY_SOCKET"), (error) => {
     output.err(
       `roughly: warning: the service manager could not be told: ${
         messageOf(error)
@@ -26,7 +40,7 @@ export async function startNotifier(
   });
   if (notifier === undefined) return undefined;
   await notifier.notify("READY=1");
-  const halfMs = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 2000;
+  const halfMs = Number(env("WATCHDOG_USEC") ?? 0) / 2000;
   const timer = halfMs >= 1
     ? setInterval(() => notifier.notify("WATCHDOG=1"), halfMs)
     : undefined;

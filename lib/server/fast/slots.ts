@@ -37,7 +37,9 @@ export class Slots {
    */
   put(
     slot: number,
-    outcome: { readonly reply: Uint8Array } | { readonly drop: DropReason },
+    outcome:
+      | { readonly reply: Uint8Array; readonly version?: number }
+      | { readonly drop: DropReason },
   ): void {
     if ("drop" in outcome) {
       this.replyLengths[slot] = 0;

@@ -70,7 +70,9 @@ Deno.test("what strangers offer does not fill the memory", none, () => {
 });
 
 /** Counts what is answered the long way while something is done. */
-async function countSlow(action: () => Promise<void>): Promise<number> {
+async function countSlow(
+  action: () => Promise<void> | undefined,
+): Promise<number> {
   const { respond } = Responder.prototype;
   let slow = 0;
   Responder.prototype.respond = function (packets, ...more) {
