@@ -143,8 +143,9 @@ class App {
     if (summary.textContent !== text) summary.textContent = text;
     const news = this.#state.summary.replace(TIME, "");
     if (news === this.#news) return;
+    // What the page begins with has been read already.
+    if (this.#news !== "") find("news").textContent = this.#state.summary;
     this.#news = news;
-    find("news").textContent = this.#state.summary;
   }
 
   #drawCourse(): void {
