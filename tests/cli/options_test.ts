@@ -24,6 +24,7 @@ const TAKES: Readonly<Record<string, readonly string[]>> = {
   "--rate": ["1.5"],
   "--port": ["0"],
   "--radius": ["1.5"],
+  "--max-delay": ["0", "1.5", "1e-9"],
   "--max-radius": ["1.5"],
   "--grease-probability": ["0", "1e-9"],
   "--stats-interval": ["0", "1.5"],

@@ -147,7 +147,7 @@ Deno.test("keygen says why it cannot write, and leaves nothing behind", async ()
   await Deno.writeTextFile(there.in("file"), "");
   const words = ["server", "keygen", "--out"];
   for (const force of [[], ["--force"]]) {
-    await fails(2, /without a name$/, ...words, "", ...force);
+    await fails(2, /empty word/, ...words, "", ...force);
     const missing = there.in("missing/key");
     const { err } = await fails(
       2,
