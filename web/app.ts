@@ -9,7 +9,7 @@ import { checkRound, type RoundCheck } from "./check.ts";
 import { CheckBadge } from "./check_view.ts";
 import { el } from "./dom.ts";
 import { EvidenceView } from "./evidence_view.ts";
-import { eachOf, fetchExchange, fetchState } from "./fetch.ts";
+import { fetchExchange, fetchState, inTurn } from "./fetch.ts";
 import { formatAgo, formatClock } from "./format.ts";
 import { HistoryView } from "./history_view.ts";
 import { NowView } from "./now_view.ts";
@@ -87,11 +87,12 @@ class App {
     const { round } = state;
     if (!round || !isNew) return;
     this.#badge.begin(round.chain.length);
-    const exchanges = await eachOf(
-      round.chain,
-      ({ exchange }) => fetchExchange(exchange).catch(asError),
+    const exchanges = await Promise.all(
+      round.chain.map(({ exchange }) =>
+        inTurn(() => fetchExchange(exchange)).catch(asError)
+      ),
     );
-    const check = await checkRound(round, exchanges);
+    const check = await checkRound(round, exchanges, nextTurn);
     if (turn !== this.#turn) return;
     this.#check = check;
     this.#badge.show(round, check);
@@ -209,6 +210,10 @@ function decode(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function asError(error: unknown): Error {

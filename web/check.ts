@@ -50,6 +50,9 @@ export interface RoundCheck {
 /** The watcher counts with a finer clock, and takes drift into account. */
 const TOLERANCE_MICROS = 50_000n;
 
+/** Replies after which others get their turn: without native Ed25519 each takes a while. */
+const REPLIES_PER_TURN = 8;
+
 /** Does everything hold? */
 export function holds(check: RoundCheck): boolean {
   return check.round.length === 0 &&
@@ -62,14 +65,17 @@ export function holds(check: RoundCheck): boolean {
  *
  * @param round What the watcher says.
  * @param exchanges As it stores them, for each link of the chain; or why one cannot be had.
+ * @param yieldTurn Waits until others had their turn.
  */
 export async function checkRound(
   round: RoundState,
   exchanges: readonly (ExchangeState | Error)[],
+  yieldTurn: () => Promise<void> = () => Promise.resolve(),
 ): Promise<RoundCheck> {
   const checked: CheckedExchange[] = [];
   let before: ReportEntry | undefined;
   for (const i of round.chain.keys()) {
+    if (i % REPLIES_PER_TURN === 0) await yieldTurn();
     const stored = exchanges[i];
     const entry = stored && !(stored instanceof Error)
       ? entryOf(stored)

@@ -46,7 +46,7 @@ export class CheckBadge {
       : `✗ Checked here: ${confirmed} of ${all}; ${
         count(claims.length, "thing")
       } could not be confirmed`;
-    this.element.open = !isGood;
+    if (!isGood) this.element.open = true;
     this.#findings.replaceChildren(
       claims.length === 0 ? "" : el("ul", {}, ...claims),
       el(

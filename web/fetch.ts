@@ -72,20 +72,19 @@ export async function fetchReport(id: number): Promise<string> {
   return await (await get(reportPath(id), "application/json")).text();
 }
 
-/** Does something with each, a few at a time, and gives the results in order. */
-export async function eachOf<T, R>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: Math.min(CONCURRENT, items.length) }, async () => {
-      while (next < items.length) {
-        const index = next++;
-        results[index] = await work(items[index] as T, index);
-      }
-    }),
-  );
-  return results;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Does something as soon as fewer than a few others are under way. */
+export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (running >= CONCURRENT) {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  } else running++;
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else running--;
+  }
 }

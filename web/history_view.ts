@@ -13,7 +13,7 @@ import type {
 import { AskPanel } from "./ask_panel.ts";
 import type { RoundCheck } from "./check.ts";
 import { button, el, isolated } from "./dom.ts";
-import { eachOf, fetchHistory } from "./fetch.ts";
+import { fetchHistory, inTurn } from "./fetch.ts";
 import { formatClock, formatOffset, formatSpan } from "./format.ts";
 import { HistoryCharts, type Range } from "./history_charts.ts";
 import { serverCard } from "./server_card.ts";
@@ -111,7 +111,7 @@ export class HistoryView {
       this.#server,
       this.#spanMs,
       this.#endMs ?? state.round?.id,
-      check !== undefined,
+      this.#server !== undefined && check !== undefined,
     ].join();
     if (key === this.#shown) return;
     this.#shown = key;
@@ -177,26 +177,33 @@ export class HistoryView {
     this.#content.replaceChildren(
       el("ul", { class: "strips" }, ...rows.map(({ row }) => row)),
     );
-    await eachOf(rows, async ({ row, name }) => {
-      if (turn !== this.#turn) return;
-      await untilSeen(row);
-      const history = await fetchHistory(
-        name,
-        fromMs,
-        toMs,
-        points(STRIP_POINTS),
-      )
-        .catch(asError);
-      if (turn !== this.#turn) return;
-      row.append(
-        ...history instanceof Error
-          ? [el("span", { class: "bad" }, history.message)]
-          : [
-            drawStrip(history, 22),
-            el("span", { class: "quiet" }, describe(history)),
-          ],
+    for (const { row, name } of rows) {
+      this.#fillStrip(
+        row,
+        turn,
+        () => fetchHistory(name, fromMs, toMs, points(STRIP_POINTS)),
       );
-    });
+    }
+  }
+
+  async #fillStrip(
+    row: HTMLElement,
+    turn: number,
+    load: () => Promise<History>,
+  ): Promise<void> {
+    await untilSeen(row);
+    const history = await inTurn(async () =>
+      turn === this.#turn ? await load() : undefined
+    ).catch(asError);
+    if (turn !== this.#turn || history === undefined) return;
+    row.append(
+      ...history instanceof Error
+        ? [el("span", { class: "bad" }, history.message)]
+        : [
+          drawStrip(history, 22),
+          el("span", { class: "quiet" }, describe(history)),
+        ],
+    );
   }
 
   async #loadOne(
@@ -224,6 +231,7 @@ export class HistoryView {
       this.#content.replaceChildren(...parts(card, panel, bad));
       return;
     }
+    const isOpen = this.#content.querySelector("details")?.open ?? false;
     const strip = el(
       "figure",
       { class: "availability" },
@@ -234,7 +242,7 @@ export class HistoryView {
       ? el("p", { class: "empty" }, "No rounds in this span.")
       : this.#charts.element;
     this.#content.replaceChildren(
-      ...parts(card, panel, strip, body, tableOf(history)),
+      ...parts(card, panel, strip, body, tableOf(history, isOpen)),
     );
     if (history.points.length > 0) this.#charts.draw(history);
   }
@@ -269,7 +277,7 @@ function untilSeen(element: Element): Promise<void> {
   });
 }
 
-function tableOf({ points }: History): HTMLElement {
+function tableOf({ points }: History, isOpen: boolean): HTMLElement {
   const span = (value: MinMaxMean | null, say: (n: number) => string) =>
     el("td", { class: "number" }, value === null ? "–" : say(value.mean));
   const heads = [
@@ -283,7 +291,7 @@ function tableOf({ points }: History): HTMLElement {
   const shown = points.slice(-TABLE_ROWS).toReversed();
   return el(
     "details",
-    { class: "numbers" },
+    { class: "numbers", open: isOpen },
     el("summary", {}, "The same in numbers"),
     el(
       "table",

@@ -5,12 +5,16 @@ import { base64 } from "@scure/base";
 import { relay } from "../../lib/relay/relay.ts";
 import { serveWeb } from "../../lib/watch/serve.ts";
 import { inBrowser, type Page, startBrowser } from "../_support/browser.ts";
+import { EDGE_CASES } from "../_support/ed25519_edges.ts";
 import { folder } from "../_support/cli.ts";
 import { startWatched } from "../_support/live_watch.ts";
 import { ROOT } from "../_support/tree.ts";
 import { recorded } from "../_support/vectors.ts";
 
 const DOORS = ["mod", "verify", "wire", "ecosystem", "clock", "relay"];
+
+/** What has no door of its own, and must be the same in every runtime. */
+const SIGNATURES = "lib/crypto/ed25519";
 
 /** Puts all doors into one program, in which each is a global variable. */
 async function bundleDoors(path: string): Promise<string> {
@@ -19,8 +23,10 @@ async function bundleDoors(path: string): Promise<string> {
   const url = (door: string) => JSON.stringify(new URL(`${door}.ts`, ROOT));
   await Deno.writeTextFile(
     entry,
-    DOORS.map((door) =>
-      `import * as ${door} from ${url(door)};\nglobalThis.${door} = ${door};\n`
+    [...DOORS, SIGNATURES].map((path, i) =>
+      `import * as door${i} from ${
+        url(path)
+      };\nglobalThis["${path}"] = door${i};\n`
     ).join(""),
   );
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -123,6 +129,28 @@ Deno.test(inBrowser("the doors work in Chromium"), async (t) => {
         // The key, so that it is the signature and nothing else that does not hold.
         const spoilt = await judge("publicKey[0] ^= 1;");
         assert.deepEqual(spoilt, expected.map(() => ""));
+      },
+    );
+
+    await t.step(
+      "each edge case of Ed25519 has the verdict that it has elsewhere",
+      async () => {
+        assert(EDGE_CASES.length > 100);
+        const cases = EDGE_CASES.map(({ signature, message, publicKey }) =>
+          [signature, message, publicKey].map((one) => base64.encode(one))
+        );
+        const verdicts = await runIn<boolean[]>(
+          page,
+          `
+        const { verifyStrict } = globalThis["${SIGNATURES}"];
+        const cases = ${JSON.stringify(cases)}.map((one) => one.map(bytes));
+        return await Promise.all(cases.map((one) => verifyStrict(...one)));
+      `,
+        );
+        const wrong = EDGE_CASES.filter(({ valid }, i) =>
+          valid !== verdicts[i]
+        );
+        assert.deepEqual(wrong.map(({ name }) => name), []);
       },
     );
 

@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import {
   barriersIn,
   type Browser,
+  ELSEWHERE,
   inBrowser,
   type Page,
   startBrowser,
@@ -166,6 +167,17 @@ Deno.test(
       });
       await t.step("it fits, narrow and wide, light and dark", async () => {
         await lookAround(browser, watch.url);
+      });
+      await t.step("over plain HTTP from another machine, too", async () => {
+        // There a browser has no Ed25519 of its own for the page, and says what else it lacks.
+        assert.deepEqual(browser.complaints, []);
+        await using page = await browser.open();
+        await page.goto(watch.url.replace("127.0.0.1", ELSEWHERE));
+        assert.equal(await page.evaluate("isSecureContext"), false);
+        await seesText(page, checkedWell(8));
+        const others = browser.complaints.splice(0)
+          .filter((one) => !/Cross-Origin-Opener-Policy/.test(one));
+        assert.deepEqual(others, []);
       });
       await t.step(
         "a server is asked from here, and the next round comes by itself",
