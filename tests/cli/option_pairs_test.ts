@@ -29,6 +29,15 @@ const VALUES: Readonly<Record<string, string>> = {
 /** Pairs of which one would do nothing; those that commander keeps apart are in its table. */
 const IGNORED: Readonly<Record<string, readonly string[]>> = {
   "probe": ["--all --offer"],
+  "watch": [
+    "--once --interval",
+    "--once --serve",
+    "--no-db --keep-days",
+    "--no-db --keep-packets-days",
+    // With --once there is no page.
+    "--once --allow-host",
+    "--once --relay",
+  ],
   "server run": [
     "--port --listen",
     "--no-tcp --max-connections",
@@ -54,6 +63,13 @@ function harmless(path: string, given: readonly string[]): string[] {
     case "probe":
     case "bench":
       return ["host", "no key"];
+    case "watch": // these mean something only to a page
+      return [
+        ...without(["--list"], `--list=${MISSING}`),
+        ...["--relay", "--allow-host"].some((name) => given.includes(name))
+          ? without(["--serve"], "--serve")
+          : [],
+      ];
     case "ecosystem list":
     case "ecosystem state":
     case "clock check":

@@ -248,6 +248,23 @@ export const NOTES: Readonly<Record<string, Notes>> = {
       ),
     ],
   },
+  "watch": {
+    text: [
+      "SIGHUP reads the list again. SIGTERM and SIGINT stop it.",
+      "With --once and --rounds it ends with what the last round came to: 5 if two servers contradict each other.",
+    ],
+    examples: [
+      example(
+        "Watch the bundled list, with a page on http://127.0.0.1:8319/",
+        "roughly watch --serve",
+      ),
+      example("Ask once, and keep nothing", "roughly watch --once --no-db"),
+      example(
+        "Serve the page through a proxy that has a name",
+        "roughly watch --serve 127.0.0.1:8319 --allow-host watch.example.org",
+      ),
+    ],
+  },
   "server": {
     examples: [
       example("Make a key, then serve with it", "roughly server keygen"),

@@ -24,17 +24,13 @@ export function addWatch(
   const command = asking(
     program.command("watch")
       .description(
-        "ask every server of a list now and then: history, a page, evidence",
+        "ask every server of a list regularly, and show and keep what they say",
       )
       .argument("[list]", LOCAL_LIST_HELP)
-      .option("--list <list>", "the same"),
+      .option("--list <list>", "the same as the argument"),
     3,
   );
   return addWatchOptions(command)
-    .addHelpText(
-      "after",
-      "\nSIGHUP reads the list again. With --once and --rounds it ends as 'ecosystem malfeasance' does.",
-    )
     .action(async (list: string | undefined) => {
       const options = command.opts<WatchOptions>();
       refuseIgnored(command, ignoredByWatch(options));

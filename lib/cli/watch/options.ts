@@ -5,7 +5,7 @@
  */
 
 import { type Command, Option } from "commander";
-import { parseCount, parseDays, parseListen } from "../arguments.ts";
+import { parseCount, parseDays, parseListen, parseWord } from "../arguments.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
 import type { Ignored } from "../ignored.ts";
 import type { ListenAddress } from "../../server/serve.ts";
@@ -52,44 +52,44 @@ export function parseWatchInterval(text: string): number {
 /** Adds them to the command. */
 export function addWatchOptions(command: Command): Command {
   const options = [
-    new Option("--once", "ask once, say what came of it, and end")
+    new Option("--once", "ask once, print the result, and end")
       .conflicts("rounds"),
-    new Option("--rounds <n>", "end after so many rounds")
+    new Option("--rounds <n>", "end after this many rounds")
       .argParser(parseCount),
     new Option(
       "--interval <seconds>",
-      "from one round to the next; servers of others are asked once a minute at most",
+      "time from one round to the next; at least 60 for servers that are not on loopback or private addresses",
     ).default(DEFAULT_INTERVAL_SECONDS).argParser(parseWatchInterval),
-    new Option("--json", "print a line of JSON for everything that happens"),
+    new Option("--json", "print one line of JSON for each event"),
     new Option(
       "--serve [host:port]",
-      `serve a page, an API and /metrics here; without an address on ${DEFAULT_SERVE.hostname}:${DEFAULT_SERVE.port}`,
+      `serve a page, an API and /metrics; without an address, on ${DEFAULT_SERVE.hostname}:${DEFAULT_SERVE.port}`,
     ).argParser(parseListen),
     new Option(
       "--allow-host <name>",
-      "on loopback, answer under this name too, as behind a proxy; may be repeated",
+      "name under which a proxy serves the page; may be repeated",
     ).argParser((name: string, before: readonly string[] | undefined) => [
       ...before ?? [],
-      name,
+      parseWord(name),
     ]),
     new Option(
       "--relay",
-      "let browsers ask the servers of the list through this page (experimental)",
+      "pass packets from browsers on to the servers of the list (experimental)",
     ),
     new Option(
       "--db <file>",
-      "history, an SQLite file; without, watch.db in the user's state folder",
+      "SQLite file with the history (default: watch.db in the user's state folder)",
     ),
     new Option("--no-db", "keep no history"),
-    new Option("--keep-days <days>", "how long rounds are kept").default(90)
+    new Option("--keep-days <days>", "days to keep rounds").default(90)
       .argParser(parseDays),
     new Option(
       "--keep-packets-days <days>",
-      "how long packets are kept; those that prove a lie for ever",
+      "days to keep packets; packets that prove a lie are kept for ever",
     ).default(7).argParser(parseDays),
     new Option(
       "--reports-dir <folder>",
-      "where reports of lies are written; without, reports beside the history",
+      "folder for reports of lies (default: reports, beside the history)",
     ),
   ];
   for (const option of options) command.addOption(option);

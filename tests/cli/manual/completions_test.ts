@@ -15,8 +15,8 @@ import { folder, run } from "../../_support/cli.ts";
 import { checkSyntax, complete, missingShell } from "../../_support/shells.ts";
 
 const COMMANDS = [
-  ...["query", "probe", "bench", "ecosystem", "report", "clock", "server"],
-  ...["completions", "help"],
+  ...["query", "probe", "bench", "watch", "ecosystem", "report", "clock"],
+  ...["server", "completions", "help"],
 ];
 const SERVER = ["run", "keygen", "pubkey", "delegate"];
 const FILES = ["deep", "list.json", "notes.txt"];
