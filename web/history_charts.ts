@@ -5,6 +5,7 @@
  * @module
  */
 
+/*! uPlot - MIT License (c) 2025 Leon Sorokin */
 import uPlot from "uplot";
 import type { History, HistoryPoint, MinMaxMean } from "../lib/watch/api.ts";
 import { el } from "./dom.ts";
