@@ -13,6 +13,7 @@ import { fetchExchange, fetchState, inTurn } from "./fetch.ts";
 import { formatAgo, formatClock } from "./format.ts";
 import { HistoryView } from "./history_view.ts";
 import { NowView } from "./now_view.ts";
+import { goOn, newsIn } from "./sentence.ts";
 
 /** The views by the name in the address. */
 const VIEWS = { now: "Now", history: "History", evidence: "Evidence" } as const;
@@ -141,7 +142,7 @@ class App {
     const text = goOn(this.#state.summary, passedMs);
     const summary = find("summary");
     if (summary.textContent !== text) summary.textContent = text;
-    const news = this.#state.summary.replace(TIME, "");
+    const news = newsIn(this.#state.summary);
     if (news === this.#news) return;
     // What the page begins with has been read already.
     if (this.#news !== "") find("news").textContent = this.#state.summary;
@@ -185,17 +186,6 @@ class App {
     this.#history.choose(server ?? "");
     this.#draw();
   }
-}
-
-/** The time in a sentence. */
-const TIME = /\b(\d\d):(\d\d):(\d\d) UTC\b/;
-
-/** Lets the time in a sentence go on. */
-function goOn(sentence: string, passedMs: number): string {
-  return sentence.replace(TIME, (_, hours, minutes, seconds) => {
-    const ms = Date.UTC(1970, 0, 1, hours, minutes, seconds) + passedMs;
-    return `${new Date(ms).toISOString().slice(11, 19)} UTC`;
-  });
 }
 
 function viewOf(hash: string): { view: ViewName; server: string | undefined } {
