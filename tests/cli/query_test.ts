@@ -16,7 +16,7 @@ import {
 } from "../_support/cli.ts";
 import { ALL, SECOND } from "../_support/fixtures.ts";
 
-const QUICK = ["--timeout", "0.3"];
+const QUICK = ["--timeout", "0.7"];
 
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
@@ -281,7 +281,7 @@ Deno.test("query ends with 3 when nothing answers", async () => {
   await using server = silence();
   const { out } = await fails(
     3,
-    `no answer from 127.0.0.1 port ${server.port} within 0.3 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
+    `no answer from 127.0.0.1 port ${server.port} within 0.7 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
     "query",
     server.at,
     STRANGER,
@@ -303,7 +303,7 @@ Deno.test("query ends with 3 when nothing answers", async () => {
     error: {
       code: "timeout",
       message:
-        `No answer from 127.0.0.1 port ${server.port} within 0.3 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
+        `No answer from 127.0.0.1 port ${server.port} within 0.7 s: UDP brought nothing (${server.at}), TCP failed: connection refused (${server.at})`,
       server: server.at,
       tried: [
         { transport: "udp", address: server.at, outcome: "silent" },
@@ -509,7 +509,7 @@ Deno.test("query says that something else than Roughtime listens there", async (
   const words = ["query", `127.0.0.1:${port}`, STRANGER, "--transport=tcp"];
   const { err } = await fails(
     3,
-    `no answer from 127.0.0.1 port ${port} within 0.3 s: TCP speaks another protocol (127.0.0.1:${port})`,
+    `no answer from 127.0.0.1 port ${port} within 0.7 s: TCP speaks another protocol (127.0.0.1:${port})`,
     ...words,
     ...QUICK,
   );
