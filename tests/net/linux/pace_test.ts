@@ -129,7 +129,11 @@ Deno.test(
   () => {
     for (const perSecond of [2_000, 10_000, 50_000]) {
       for (const gap of [() => 1000 / perSecond, poisson(perSecond, 7)]) {
-        const course = run(new Pace(1), openLoop(gap, 1_000), 1_000);
+        const pace = new Pace(1);
+        const course = run(pace, openLoop(gap, 1_000), 1_000);
+        const { gathered, gathers } = pace.counters;
+        assert(gathered <= course.answered && gathers <= course.batches);
+        assert(gathered > 0.8 * course.answered, `${perSecond}/s: ${gathered}`);
         const meanBatch = course.answered / course.batches;
         const most = Math.min(1 + perSecond / 1000, 64);
         assert(meanBatch > 0.6 * most, `${perSecond}/s: ${meanBatch}`);
@@ -222,6 +226,20 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "where the next would come too late, nobody is left waiting for it",
+  noPermissions,
+  () => {
+    const pace = new Pace(1);
+    run(pace, openLoop(() => 2, 1_000), 1_000);
+    assert.equal(pace.counters.gathers, 0);
+    // One or two are waited for once the first is there, not before.
+    run(pace, openLoop(() => 0.5, 2_000), 2_000, 1_000);
+    assert(pace.counters.gathers > 0);
+    assert.equal(pace.restAfterAnswers(2_000), 0);
+  },
+);
+
 Deno.test("with no delay nothing is let gather", noPermissions, () => {
   const pace = new Pace(0);
   const course = run(pace, openLoop(poisson(20_000, 3), 500), 500);
@@ -236,6 +254,7 @@ Deno.test(
     const rare = new Pace(1);
     run(rare, openLoop(() => 10, 10_000), 10_000);
     assert(rare.counters.looks <= 16, `${rare.counters.looks}`);
+    assert(!rare.mayBeMore);
     const quick = new Pace(1);
     const { answered } = run(quick, closedLoop(1, 0.02), 1_000);
     assert(quick.counters.looksThatPaid > 0.9 * answered);
