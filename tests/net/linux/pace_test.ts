@@ -107,7 +107,7 @@ function run(
       now = Math.max(now, source.next()) + WAKE_MS;
       if (now > untilMs) break;
       if (!pace.shouldLook) pace.slept(now - sleptAt);
-      now += pace.restAfterFirst(now);
+      now += pace.restAfterFirst(now, sleptAt);
       count = take();
     }
     pace.took(count, now);
@@ -168,10 +168,13 @@ Deno.test(
           // What came while the others were answered has lain since then.
           if (rest > 0) assert(now + rest <= takenAt + maxDelayMs + 1e-9);
           now += rest;
-          if (at > now) {
-            now = at;
-            const first = pace.restAfterFirst(now);
-            assert(first <= maxDelayMs + 1e-9, `${first}`);
+          const sleptAt = now;
+          const isThere = at <= now;
+          now = Math.max(now, at);
+          if (rest === 0 || !isThere) {
+            const first = pace.restAfterFirst(now, sleptAt);
+            const since = isThere ? takenAt : now;
+            if (first > 0) assert(now + first <= since + maxDelayMs + 1e-9);
             now += first;
           }
           let count = 0;
