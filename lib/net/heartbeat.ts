@@ -16,6 +16,9 @@ interface Beat {
 /** What is due so soon is done at once. */
 const SLACK_MS = 2;
 
+/** Timers of the runtime reach no further, and fire at once beyond. */
+const LONGEST_TIMER_MS = 0x7fffffff;
+
 const beats = new Set<Beat>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -45,7 +48,8 @@ function arm(): void {
   timer = undefined;
   if (beats.size === 0) return;
   const next = Math.min(...[...beats].map(({ due }) => due));
-  timer = setTimeout(run, Math.ceil(next - performance.now()));
+  const waitMs = Math.ceil(next - performance.now());
+  timer = setTimeout(run, Math.min(waitMs, LONGEST_TIMER_MS));
 }
 
 function run(): void {

@@ -16,6 +16,7 @@ class World implements Disposable {
     this.now = now;
     performance.now = () => this.now;
     const set = (fire: () => void, ms = 0): number => {
+      if (ms > 0x7fffffff) ms = 1; // as the runtime does
       this.#timers.set(this.#next, { at: this.now + Math.floor(ms), fire });
       return this.#next++;
     };
@@ -77,6 +78,19 @@ Deno.test("a process that slept does once what it missed", () => {
   assert.equal(beats, 3);
   world.pass(3_602_500);
   assert.equal(beats, 5);
+  end();
+});
+
+Deno.test("an interval may be longer than timers reach", () => {
+  using world = new World(0);
+  let beats = 0;
+  const ms = 3 * 0x7fffffff;
+  const end = every(ms, () => beats++);
+  const woken = world.pass(ms - 1);
+  assert.equal(beats, 0);
+  assert(woken.length < 5, `${woken}`);
+  world.pass(ms);
+  assert.equal(beats, 1);
   end();
 });
 

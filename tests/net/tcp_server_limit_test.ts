@@ -33,6 +33,18 @@ Deno.test("serve() closes a TCP connection that rests", async () => {
   assertSettled(running);
 });
 
+Deno.test("serve() closes a TCP connection that rests after there were none", async () => {
+  await using running = await start({ ...PATIENT, idleMs: 100 });
+  await askTcp(running);
+  await until(() => running.counters.tcpCompleted === 1, "the first is gone");
+  // While there are none, nobody looks for such.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  using silent = await Remote.open(running);
+  assert.deepEqual(await silent.rest(), []);
+  await running.shutdown();
+  assert.equal(running.counters.tcpAborted, 1);
+});
+
 Deno.test("serve() closes a TCP connection whose packet takes too long", async () => {
   await using running = await start({ ...PATIENT, readMs: 100 });
   using remote = await Remote.open(running);

@@ -42,6 +42,18 @@ Deno.test(
 );
 
 Deno.test(
+  "keys are looked after several times before they end",
+  none,
+  async () => {
+    for (const validityMicros of [LEAST_VALIDITY_MICROS, HOUR, 30n * DAY]) {
+      const { careMs, reserveMicros } = await makeKeyring({ validityMicros });
+      assert(careMs >= 100 && careMs <= 1000, `${careMs}`);
+      assert(Number(reserveMicros) / 1000 >= 4 * careMs, `${careMs}`);
+    }
+  },
+);
+
+Deno.test(
   "renew() waits until less than an eighth of the validity is left",
   none,
   async () => {

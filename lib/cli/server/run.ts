@@ -175,9 +175,12 @@ export async function serverRun(
     cleanups.push(
       every(WATCH_MS, () => server.lookAfter()),
       every(WATCH_MS, () => watch.check()),
-      ...stats(options, () => logStats(log, running.counters)),
       onReload(() => void watch.reload()),
     );
+    if (options.statsInterval > 0) {
+      const logNow = () => logStats(log, running.counters);
+      cleanups.push(every(options.statsInterval * 1000, logNow));
+    }
     if (options.metrics) {
       const monitor = await startMonitor(
         options.metrics,
@@ -324,15 +327,4 @@ function startNotifier(
     cleanups.push(every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
   }
   return notifier;
-}
-
-/** Timers of the runtime reach no further. */
-const LONGEST_MS = 0x7fffffff;
-
-function stats(
-  { statsInterval }: RunOptions,
-  action: () => void,
-): (() => void)[] {
-  if (statsInterval === 0) return [];
-  return [every(Math.min(statsInterval * 1000, LONGEST_MS), action)];
 }

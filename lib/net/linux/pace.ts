@@ -148,12 +148,17 @@ export class Pace {
   /**
    * How long to leave a datagram that ended a sleep, so that more join it.
    *
+   * @param now The time.
+   * @param sleptAt When the sleep began. One that ended at once may have been ended by what
+   *   has lain since shortly after the last were taken.
    * @returns Milliseconds, 0 for not at all.
    */
-  restAfterFirst(now: number): number {
+  restAfterFirst(now: number, sleptAt: number): number {
     const isLone = now - this.#takenAt > PAUSE_DELAYS * this.#maxDelayMs;
     if (isLone || !this.#mayGather(now)) return 0;
-    return this.#gather(this.#delayMs());
+    const cameAt = now - sleptAt < SHORT_SLEEP_MS ? this.#takenAt : now;
+    const restMs = cameAt + this.#delayMs() - now;
+    return restMs > 0 ? this.#gather(restMs) : 0;
   }
 
   #mayGather(now: number): boolean {

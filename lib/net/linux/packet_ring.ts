@@ -177,7 +177,7 @@ export class PacketRing {
   #letGather(sleptAt: number): void {
     const now = performance.now();
     if (!this.#pace.shouldLook) this.#pace.slept(now - sleptAt);
-    const restMs = this.#pace.restAfterFirst(now);
+    const restMs = this.#pace.restAfterFirst(now, sleptAt);
     if (restMs > 0) this.#socket.rest(restMs);
   }
 

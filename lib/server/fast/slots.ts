@@ -23,6 +23,7 @@ export class Slots {
   readonly replyLengths: Uint32Array = new Uint32Array(SLOTS);
   /** After a call: why there is no reply, where there is none. */
   readonly drops: (DropReason | undefined)[] = new Array(SLOTS).fill(undefined);
+
   /** Refuses all requests in the first slots. */
   refuse(count: number, reason: DropReason): void {
     this.replyLengths.fill(0, 0, count);

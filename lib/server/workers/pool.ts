@@ -290,8 +290,7 @@ class Member {
 
   /** Its socket lives on and keeps what comes in meanwhile for the next worker. */
   #died(message: string): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#terminate();
     this.#answered(this.#asked);
     if (!this.#isReady) this.#fail(new Error(message));
     if (!this.#isReady || this.#state !== "running") return this.#end();
@@ -304,6 +303,18 @@ class Member {
       LONGEST_RESTART_MS,
     );
     this.#timer = setTimeout(() => this.#start(), delay);
+  }
+
+  /**
+   * Ends the thread. It is told of an order that never comes, and so leaves its event loop the
+   * turn in which it ends: one that sleeps would be woken in its successor's stead.
+   */
+  #terminate(): void {
+    if (this.#worker === undefined) return;
+    Atomics.add(this.#orders, 0, 1);
+    this.#socket.wake();
+    this.#worker.terminate();
+    this.#worker = undefined;
   }
 
   /** Replaces a thread that gives no answers. */
@@ -326,7 +337,7 @@ class Member {
     this.#state = "ended";
     clearTimeout(this.#timer);
     this.#answered(this.#asked);
-    this.#worker?.terminate();
+    this.#terminate();
     // A thread that is busy or blocked goes on for as long as it likes, terminated or not,
     // and its socket's number must not become that of another file meanwhile.
     if (worker === "gone") this.#socket.close();

@@ -107,7 +107,7 @@ function run(
       now = Math.max(now, source.next()) + WAKE_MS;
       if (now > untilMs) break;
       if (!pace.shouldLook) pace.slept(now - sleptAt);
-      now += pace.restAfterFirst(now);
+      now += pace.restAfterFirst(now, sleptAt);
       count = take();
     }
     pace.took(count, now);
@@ -129,7 +129,11 @@ Deno.test(
   () => {
     for (const perSecond of [2_000, 10_000, 50_000]) {
       for (const gap of [() => 1000 / perSecond, poisson(perSecond, 7)]) {
-        const course = run(new Pace(1), openLoop(gap, 1_000), 1_000);
+        const pace = new Pace(1);
+        const course = run(pace, openLoop(gap, 1_000), 1_000);
+        const { gathered, gathers } = pace.counters;
+        assert(gathered <= course.answered && gathers <= course.batches);
+        assert(gathered > 0.8 * course.answered, `${perSecond}/s: ${gathered}`);
         const meanBatch = course.answered / course.batches;
         const most = Math.min(1 + perSecond / 1000, 64);
         assert(meanBatch > 0.6 * most, `${perSecond}/s: ${meanBatch}`);
@@ -158,20 +162,26 @@ Deno.test(
           (gaps[Math.floor(at / 40) % gaps.length] as () => number)();
         const pace = new Pace(maxDelayMs);
         let at = gap(0);
+        let takenAt = -Infinity;
         for (let now = 0; now < 400;) {
           const rest = pace.restAfterAnswers(now);
-          assert(rest <= maxDelayMs + 1e-9, `${rest}`);
+          // What came while the others were answered has lain since then.
+          if (rest > 0) assert(now + rest <= takenAt + maxDelayMs + 1e-9);
           now += rest;
-          if (at > now) {
-            now = at;
-            const first = pace.restAfterFirst(now);
-            assert(first <= maxDelayMs + 1e-9, `${first}`);
+          const sleptAt = now;
+          const isThere = at <= now;
+          now = Math.max(now, at);
+          if (rest === 0 || !isThere) {
+            const first = pace.restAfterFirst(now, sleptAt);
+            const since = isThere ? takenAt : now;
+            if (first > 0) assert(now + first <= since + maxDelayMs + 1e-9);
             now += first;
           }
           let count = 0;
           for (; at <= now; count++) at += gap(at);
-          // From the batch before on, and so from the first of these.
           pace.took(count, now);
+          takenAt = now;
+          now += SIGN_MS + count * EACH_MS;
         }
       },
     ));
@@ -219,6 +229,20 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "where the next would come too late, nobody is left waiting for it",
+  noPermissions,
+  () => {
+    const pace = new Pace(1);
+    run(pace, openLoop(() => 2, 1_000), 1_000);
+    assert.equal(pace.counters.gathers, 0);
+    // One or two are waited for once the first is there, not before.
+    run(pace, openLoop(() => 0.5, 2_000), 2_000, 1_000);
+    assert(pace.counters.gathers > 0);
+    assert.equal(pace.restAfterAnswers(2_000), 0);
+  },
+);
+
 Deno.test("with no delay nothing is let gather", noPermissions, () => {
   const pace = new Pace(0);
   const course = run(pace, openLoop(poisson(20_000, 3), 500), 500);
@@ -233,6 +257,7 @@ Deno.test(
     const rare = new Pace(1);
     run(rare, openLoop(() => 10, 10_000), 10_000);
     assert(rare.counters.looks <= 16, `${rare.counters.looks}`);
+    assert(!rare.mayBeMore);
     const quick = new Pace(1);
     const { answered } = run(quick, closedLoop(1, 0.02), 1_000);
     assert(quick.counters.looksThatPaid > 0.9 * answered);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Pace } from "../../../lib/net/linux/pace.ts";
 import { PacketRing } from "../../../lib/net/linux/packet_ring.ts";
 import { LibcSocket } from "../../../lib/net/linux/socket.ts";
 import { linuxUdpProblem } from "../../../lib/net/linux/udp.ts";
@@ -23,11 +24,12 @@ function alarmed(times: number, truth: Promise<unknown>): Disposable {
   };
 }
 
-function openRing(): PacketRing & Disposable {
+function openRing(pace?: Pace): PacketRing & Disposable {
   const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const ring = new PacketRing({
     hostname: "127.0.0.1",
     port: 0,
+    pace,
     memory: {
       bytes: new Uint8Array(buffer),
       inputOffset: 0,
@@ -62,6 +64,91 @@ Deno.test({
     assert.equal(ring.lengths[0], 8);
   },
 });
+
+/** Has the ring rest as a test says, once. */
+class Rest extends Pace {
+  readonly #when: "answers" | "first";
+  #meanwhile: (() => number) | undefined;
+
+  /** `meanwhile` happens as the rest begins, and says how long it is. */
+  constructor(when: "answers" | "first", meanwhile: () => number) {
+    super(1);
+    this.#when = when;
+    this.#meanwhile = meanwhile;
+  }
+
+  #rest(when: "answers" | "first"): number {
+    if (when !== this.#when) return 0;
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = undefined;
+    return meanwhile?.() ?? 0;
+  }
+
+  override get shouldLook(): boolean {
+    return false;
+  }
+
+  override get mayBeMore(): boolean {
+    return false;
+  }
+
+  override restAfterAnswers(): number {
+    return this.#rest("answers");
+  }
+
+  override restAfterFirst(): number {
+    return this.#rest("first");
+  }
+}
+
+/** Sends so many datagrams to a ring, without a turn of the event loop. */
+function sendTo(ring: PacketRing, count: number): void {
+  using sender = openRing();
+  const { hostname, port } = ring.address;
+  const peer = sender.peer(hostname, port);
+  for (let i = 0; i < count; i++) sender.queueTo(peer, 0, 8);
+  assert.equal(sender.flush(), count);
+}
+
+for (const when of ["answers", "first"] as const) {
+  Deno.test({
+    name: `datagrams gather while a ring rests, ${when}` +
+      (MISSING === undefined ? "" : ` (skipped: ${MISSING})`),
+    ignore: MISSING !== undefined,
+    fn: () => {
+      let from = NaN;
+      using ring = openRing(
+        new Rest(when, () => {
+          sendTo(ring, 2);
+          from = performance.now();
+          return 20.5;
+        }),
+      );
+      sendTo(ring, 1);
+      assert.equal(ring.receive(), 3);
+      const rested = performance.now() - from;
+      assert(rested >= 20.4, `${rested}`);
+    },
+  });
+
+  Deno.test({
+    name: `whoever wakes a ring that rests is heeded at once, ${when}` +
+      (MISSING === undefined ? "" : ` (skipped: ${MISSING})`),
+    ignore: MISSING !== undefined,
+    fn: () => {
+      using ring = openRing(
+        new Rest(when, () => {
+          ring.wake();
+          return 3_600_000;
+        }),
+      );
+      sendTo(ring, 1);
+      const taken = [ring.receive(), ring.receive()];
+      // What has ended the sleep is taken before it; what came during answers is not.
+      assert.deepEqual(taken, when === "first" ? [1, 0] : [0, 1]);
+    },
+  });
+}
 
 Deno.test({
   name: "a socket that only fails is given up, loudly" +

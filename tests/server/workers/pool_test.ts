@@ -271,6 +271,37 @@ linux(
   },
 );
 
+linux(
+  "a thread that is replaced is made to end before the next order",
+  async () => {
+    const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+    let spawned = 0;
+    const spawn = () => {
+      if (spawned++ > 0) return start(WORKER);
+      let orders: Int32Array | undefined;
+      let heard = 0;
+      const worker = {
+        onmessage: (_: { data: unknown }) => {},
+        postMessage: (order: { orders?: Int32Array }) => {
+          orders ??= order.orders;
+          if (heard++ === 0) {
+            queueMicrotask(() => worker.onmessage({ data: { kind: "ready" } }));
+          }
+        },
+        terminate: () => end(Atomics.load(orders as Int32Array, 0) - heard),
+      };
+      return worker as unknown as Worker;
+    };
+    await using pool = await openPool(await makeServer(), 1, { spawn });
+    await pool.reopen();
+    // Asleep, it has no turn in which to end, and takes the next one's wakings: what it is told
+    // of and never gets keeps it in its event loop.
+    assert.equal(await ended, 1);
+    using client = await Client.open(pool);
+    await client.ask(requestFor("rfc-10049"));
+  },
+);
+
 linux("a worker is replaced with the keys of that time", async () => {
   const server = await makeServer();
   let spawned = 0;
@@ -343,7 +374,6 @@ linux(
           ...LOOPBACK,
           workers: 1,
           maxBatch: 1,
-
           maxDelayMicros: 1000,
           onEvent: () => {},
         }),

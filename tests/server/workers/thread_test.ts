@@ -227,6 +227,25 @@ linux("a worker loses no order among many, with and without load", async () => {
   await subject.next("stopped");
 });
 
+linux("a worker lets gather what comes often, and says so", async () => {
+  using subject = new Subject();
+  subject.start(await portable());
+  await subject.next("ready");
+  using client = await Client.open(subject);
+  const request = requestFor("rfc-10049");
+  for (let number = 1;; number++) {
+    for (let i = 0; i < 500; i++) await client.send(request);
+    subject.order({ kind: "report", number });
+    const { gathers, gathered, looks, udp } = await subject.counters(number);
+    assert(looks > 0);
+    if (gathers === 0) continue;
+    assert(gathered <= udp.received, `${gathered} of ${udp.received}`);
+    break;
+  }
+  subject.order({ kind: "stop" });
+  await subject.next("stopped");
+});
+
 linux("a worker is silent while its clock is too far off", async () => {
   using subject = new Subject();
   // No system's clock is as good as that.
