@@ -59,7 +59,6 @@ export class Server {
   #slots: WeakRef<FastResponder>[] = []; // gone with whoever serves from them
   readonly #watchers = new Set<() => void>();
   #care: KeyCare | undefined;
-  #isRehearsing = false;
 
   /**
    * For subclasses; use {@linkcode Server.create}, which also makes the keys.
@@ -162,7 +161,6 @@ export class Server {
       greaseProbability: this.#options.greaseProbability ?? 0.001,
       keyring,
       onBatch: (version, size) => {
-        if (this.#isRehearsing) return;
         countBatch(this.counters, version, size);
         this.#options.onBatch?.(version, size);
       },
@@ -358,21 +356,6 @@ export class Server {
       moment: () => this.#moment(),
       handle: (packet) => this.handleBatch([packet]),
     });
-  }
-
-  /**
-   * Answers what lies in the first slot as if it had been sent, and counts nothing. Done often
-   * enough, it has the runtime compile what answering takes before the first client comes.
-   *
-   * @param slots As {@linkcode openSlots} gave it.
-   */
-  async rehearse(slots: FastResponder): Promise<void> {
-    this.#isRehearsing = true;
-    try {
-      await this.handleSlots(slots, 1);
-    } finally {
-      this.#isRehearsing = false;
-    }
   }
 
   /** Looks after keys and clock as every batch does, for when there are none. Never fails. */

@@ -117,6 +117,14 @@ export function countBatch(
   counters.batchSizes[i] = (counters.batchSizes[i] ?? 0) + 1;
 }
 
+/** Has it that nothing was signed so far. */
+export function forgetBatches(counters: ServerCounters): void {
+  counters.batches = 0;
+  counters.batchedRequests = 0;
+  counters.versions.clear();
+  counters.batchSizes.fill(0);
+}
+
 /** Packets dropped on one transport, all reasons together. */
 export function sumDropped({ dropped }: PacketCounters): number {
   return Object.values(dropped).reduce((sum, count) => sum + count, 0);

@@ -111,7 +111,8 @@ export class FastResponder extends Slots {
    *
    * @param count How many there are, at most 128.
    * @param moment The time, taken after the last of them came in.
-   * @returns Nothing where it is done already: waiting costs as much as hashing.
+   * @returns Nothing where it is done already, as one batch of a signer that is here is:
+   *   waiting costs as much as hashing.
    */
   answer(count: number, moment: Moment): Promise<void> | undefined {
     this.#state = this.#nextState;

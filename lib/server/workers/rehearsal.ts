@@ -6,6 +6,7 @@
  * @module
  */
 
+import { forgetBatches } from "../counters.ts";
 import type { Server } from "../core.ts";
 import type { FastResponder } from "../fast/responder.ts";
 import { inputOffset } from "../fast/kernel/layout.ts";
@@ -19,7 +20,7 @@ const ROUNDS = 600;
 /**
  * Has a server answer what clients usually ask, and throws it away.
  *
- * @param server Whose answers.
+ * @param server Whose answers; it must not have begun to count.
  * @param slots Where they are made; nothing may lie there yet.
  */
 export async function rehearse(
@@ -37,7 +38,8 @@ export async function rehearse(
     for (const request of requests) {
       slots.kernel.bytes.set(request, inputOffset(0));
       slots.lengths[0] = request.length;
-      await server.rehearse(slots);
+      await server.handleSlots(slots, 1);
     }
   }
+  forgetBatches(server.counters);
 }
