@@ -4,7 +4,8 @@
  * @module
  */
 
+import process from "node:process";
 import { main } from "./lib/cli/main.ts";
 
 // A name that is still being looked up must not keep a command from ending in time.
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));
