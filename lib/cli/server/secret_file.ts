@@ -168,8 +168,10 @@ async function look(path: string): Promise<BigIntStats> {
   return seen;
 }
 
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown }).code;
+/** The system's name for an error; Deno 2.4 has some of them in the message alone. */
+function codeOf(error: unknown): string | undefined {
+  const { code, message } = error as { code?: string; message?: string };
+  return code ?? /^E[A-Z]+(?=: )/.exec(message ?? "")?.[0];
 }
 
 function unreadable(path: string, cause: unknown): ServerError {
