@@ -1,6 +1,10 @@
 /**
  * The program `roughly`.
  *
+ * ```sh
+ * deno run --unstable-net --allow-all jsr:@roughly/roughly/cli query HOST PORT PUBLIC_KEY
+ * ```
+ *
  * @module
  */
 
