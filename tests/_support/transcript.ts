@@ -73,7 +73,10 @@ export async function play(
       await Deno.writeTextFile(`${cwd}/${name}`, text);
     }
     for (const step of steps) {
-      let line = step.command.replaceAll("examples/", `${ROOT}examples/`)
+      let line = step.command.replace(
+        /(\.\.\/roughly\/)?examples\//,
+        `${ROOT}examples/`,
+      )
         .replaceAll(/(?<=127\.0\.0\.1[: ]|--port )\d+/g, (port) => {
           if (!ports.has(port)) ports.set(port, freePort());
           return ports.get(port) as string;
@@ -124,7 +127,8 @@ async function writePrograms(folder: string): Promise<void> {
   const run = `exec "${Deno.execPath()}" run --quiet --config "${CONFIG}"`;
   const programs = {
     roughly: `${run} --unstable-net --allow-all "${ROOT}cli.ts" "$@"`,
-    deno: `shift\n${run} "$@"`,
+    deno: `shift\n${run} "$@"`, // run ...
+    npx: `shift 3\n${run} "$@"`, // --yes deno@VERSION run ...
     node: `${run} --allow-all "$@"`,
   };
   for (const [name, text] of Object.entries(programs)) {

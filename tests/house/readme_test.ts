@@ -23,10 +23,10 @@ Deno.test("the documentation's tasks are tasks of this project", () => {
   const { tasks } = JSON.parse(read("deno.json")) as {
     tasks: Record<string, unknown>;
   };
-  assert.deepEqual(shellBlocks(README), [[
+  assert.deepEqual(shellBlocks(README)[0], [
     "npx --yes deno@2.9.6 task demo",
     "npx --yes deno@2.9.6 task test",
-  ]]);
+  ]);
   const pages = [...Deno.readDirSync(new URL("docs", ROOT))]
     .map(({ name }) => `docs/${name}`).filter((path) => path.endsWith(".md"));
   for (const path of ["README.md", "CONTRIBUTING.md", ...pages]) {
