@@ -74,9 +74,7 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-const file = `${out}/${
-  name.replace("@", "").replace("/", "-")
-}-${version}.tgz`;
+const file = `${out}/${name.replace("@", "").replace("/", "-")}-${version}.tgz`;
 const { size } = await Deno.stat(file);
 // deno-lint-ignore no-console -- a program that reports what it wrote
 console.log(`${file}: ${size} bytes`);
