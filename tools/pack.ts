@@ -56,6 +56,7 @@ try {
     keywords: ["roughtime", "time", "clock", "ntp", "rfc10049"],
     ...others,
     bin: { roughly: "bin/roughly.js" },
+    man: "man/roughly.1",
     engines: { node: ">=22" },
   };
   await Deno.writeTextFile(
@@ -69,6 +70,8 @@ try {
   );
   await Deno.mkdir(`${root}/bin`);
   await Deno.writeTextFile(`${root}/bin/roughly.js`, BIN, { mode: 0o755 });
+  await Deno.mkdir(`${root}/man`);
+  await Deno.copyFile("man/roughly.1", `${root}/man/roughly.1`);
   await Deno.mkdir(out, { recursive: true });
   await run("npm", "pack", "--silent", "--pack-destination", out, root);
 } finally {
