@@ -8,7 +8,6 @@
  * @module
  */
 
-// deno-lint-ignore-file no-console -- a program that reports what it does
 import config from "../deno.json" with { type: "json" };
 
 /** Names of systems as people know them. */
