@@ -10,9 +10,12 @@ import { paintLabel } from "./paint.ts";
 import {
   isBrokenPipe,
   knownVariable,
+  type Sink,
   standardSink,
   wouldWait,
 } from "./streams.ts";
+
+export type { Sink };
 
 /** Where a command writes; tests bring their own. */
 export interface Output {
@@ -36,14 +39,6 @@ export interface Loss {
   readonly channel: "stdout" | "stderr";
   /** Such as "no space left on device". */
   readonly reason: string;
-}
-
-/** What takes bytes: a standard stream, or something else in tests. */
-export interface Sink {
-  /** Takes some of them, and says how many. */
-  writeSync(bytes: Uint8Array): number;
-  /** Does somebody watch? */
-  isTerminal(): boolean;
 }
 
 const CHANNELS = {

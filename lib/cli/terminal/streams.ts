@@ -8,7 +8,14 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { isatty } from "node:tty";
-import type { Sink } from "./output.ts";
+
+/** What takes bytes: a standard stream, or something else in tests. */
+export interface Sink {
+  /** Takes some of them, and says how many. */
+  writeSync(bytes: Uint8Array): number;
+  /** Does somebody watch? */
+  isTerminal(): boolean;
+}
 
 const NUMBERS = { stdout: 1, stderr: 2 } as const;
 
