@@ -82,7 +82,7 @@ Deno.test("docs/interoperability.md shows the answers of every server", () => {
     const { nth, version } = answered(server);
     const row = rows.find(([name]) => name === server.name);
     assert(row, server.name);
-    assert.deepEqual(row.slice(2), [
+    assert.deepEqual(row.slice(3), [
       server.google === "only"
         ? "none"
         : server.reads > 8
