@@ -15,10 +15,13 @@ const { name, version } = config;
 /** Threads of a server need Deno, which takes the sources; so does the browser's bundle. */
 const IGNORED = ["lib/server/workers/thread.ts", "deno.web.json", "examples/"];
 
+/** A probe asks in many versions at once, and all wait for one signal: that is no leak. */
 const BIN = `#!/usr/bin/env node
+import { setMaxListeners } from "node:events";
 import process from "node:process";
 import { main } from "../lib/cli/main.js";
 
+setMaxListeners(0);
 process.exit(await main(process.argv.slice(2)));
 `;
 
