@@ -45,7 +45,8 @@ function arm(): void {
   timer = undefined;
   if (beats.size === 0) return;
   const next = Math.min(...[...beats].map(({ due }) => due));
-  timer = setTimeout(run, Math.ceil(next - performance.now()));
+  // What is late already is due at once; runtimes complain of times that are over.
+  timer = setTimeout(run, Math.max(1, Math.ceil(next - performance.now())));
 }
 
 function run(): void {
