@@ -14,8 +14,7 @@ const { stdout } = await new Deno.Command("git", {
 }).output();
 
 engine({
-  processor: remark(),
-  plugins: [[validateLinks, { repository: false }]],
+  processor: remark().use(validateLinks, { repository: false }),
   files: new TextDecoder().decode(stdout).trim().split("\n"),
   color: false,
   frail: true,
