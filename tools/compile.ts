@@ -57,7 +57,7 @@ async function compile(output: string, target?: string): Promise<void> {
       ...(target === undefined ? [] : ["--target", target]),
       ...["--output", output, "cli.ts"],
     ],
-  }).output();
+  }).spawn().status;
   if (code !== 0) throw new Error(`Cannot build ${output}`);
 }
 
