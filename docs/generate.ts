@@ -1,7 +1,8 @@
 /**
  * Regenerates what is derived from the code: `docs/dialects.md`, `docs/rejections.md`, the
- * matrix in the README, the table in `docs/chaos.md` and the manual page `man/roughly.1`. A
- * test holds the committed files to it.
+ * tables of versions in the README and in `docs/interoperability.md`, the one in
+ * `docs/chaos.md`, and the manual page `man/roughly.1`. A test holds the committed files to
+ * it.
  *
  * @module
  */
@@ -277,21 +278,50 @@ function isAskable(row: Dialect): boolean {
   return dialectFor(row.code, { typed: row.type === "required" }) === row;
 }
 
-/** The README's matrix, without the markers around it. */
-export function renderReadmeMatrix(): string {
+const yes = (all: boolean): string => all ? "yes" : "no";
+
+/** Only the frame says where a message ends in a stream. */
+function transportsOf(row: Dialect): string {
+  return row.framed ? "UDP, TCP" : "UDP";
+}
+
+/** Every dialect and who speaks it. */
+export function renderMatrix(): string {
   const rows = ROWS.map((row) => [
     row.title,
     cell(row, "code"),
-    isAskable(row) ? "yes" : "no",
-    ANSWERABLE.includes(row.code) ? "yes" : "no",
-    // Only the frame says where a message ends in a stream.
-    row.framed ? "UDP, TCP" : "UDP",
+    yes(isAskable(row)),
+    yes(ANSWERABLE.includes(row.code)),
+    transportsOf(row),
     row.note,
   ]);
   return table(
     ["version", "number", "client", "server", "transports", "note"],
     rows,
   );
+}
+
+/** The same in short, for the README: all drafts in one row. */
+export function renderShortMatrix(): string {
+  const isDraft = (row: Dialect) => row.id.startsWith("draft-");
+  const drafts = ROWS.filter(isDraft);
+  const numbers = drafts.flatMap(({ title }) => title.match(/\d+/g) ?? []);
+  const span = (texts: readonly string[]) =>
+    [...new Set([texts[0], texts.at(-1)])].join(" to ");
+  const eras = [
+    ...ROWS.filter((row) => row.code === GOOGLE_VERSION).map((row) => [row]),
+    drafts,
+    ...ROWS.filter((row) => !isDraft(row) && row.code !== GOOGLE_VERSION)
+      .map((row) => [row]),
+  ];
+  const rows = eras.map((era) => [
+    era === drafts ? `drafts ${span(numbers)}` : era[0]?.title ?? "",
+    span(era.map((row) => cell(row, "code"))),
+    yes(era.every(isAskable)),
+    yes(era.every((row) => ANSWERABLE.includes(row.code))),
+    span(era.map(transportsOf)),
+  ]);
+  return table(["version", "numbers", "client", "server", "transports"], rows);
 }
 
 /** Replaces what is between two markers; without both, nothing. */
@@ -311,13 +341,14 @@ function insert(
 }
 
 /**
- * Puts the matrix between the README's markers.
+ * Puts a table of versions between the markers of a page.
  *
- * @param readme The whole text.
- * @returns The text, unchanged where the markers are missing.
+ * @param text The whole page.
+ * @param matrix The table.
+ * @returns The page, unchanged where the markers are missing.
  */
-export function insertMatrix(readme: string): string {
-  return insert(readme, OPENING, CLOSING, renderReadmeMatrix());
+export function insertMatrix(text: string, matrix: string): string {
+  return insert(text, OPENING, CLOSING, matrix);
 }
 
 /** The chaos server's behaviours and what has to come of each. */
@@ -357,15 +388,6 @@ export function renderManPage(): string {
   return manPage(readEntry(buildProgram(silent, () => {}).command));
 }
 
-async function readIfThere(file: URL): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 async function main(): Promise<void> {
   for (
     const [name, text] of [
@@ -379,17 +401,16 @@ async function main(): Promise<void> {
   const page = new URL("../man/roughly.1", import.meta.url);
   await Deno.writeTextFile(page, renderManPage());
   console.log("man/roughly.1 written");
-  const chaos = new URL("chaos.md", import.meta.url);
-  const chaosText = await Deno.readTextFile(chaos);
-  await Deno.writeTextFile(chaos, insertBehaviours(chaosText));
-  console.log("docs/chaos.md: table inserted");
-  const file = new URL("../README.md", import.meta.url);
-  const readme = await readIfThere(file);
-  if (readme?.includes(OPENING) && readme.includes(CLOSING)) {
-    await Deno.writeTextFile(file, insertMatrix(readme));
-    console.log("README.md: matrix inserted");
-  } else {
-    console.log(`README.md skipped: it has no ${OPENING} ... ${CLOSING}`);
+  for (
+    const [name, complete] of [
+      ["chaos.md", insertBehaviours],
+      ["interoperability.md", (text) => insertMatrix(text, renderMatrix())],
+      ["../README.md", (text) => insertMatrix(text, renderShortMatrix())],
+    ] as const satisfies readonly [string, (text: string) => string][]
+  ) {
+    const file = new URL(name, import.meta.url);
+    await Deno.writeTextFile(file, complete(await Deno.readTextFile(file)));
+    console.log(`docs/${name}: table inserted`);
   }
 }
 

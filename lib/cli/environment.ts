@@ -5,6 +5,7 @@
  * @module
  */
 
+import process from "node:process";
 import type { Command } from "commander";
 import { parseSwitch } from "./arguments.ts";
 import { UsageError } from "./terminal/exit_code.ts";
@@ -33,7 +34,7 @@ export function applyEnvironment(command: Command, variables: Variables): void {
     const variable = variables[option.long ?? ""];
     const name = option.attributeName();
     if (!variable || command.getOptionValueSource(name) === "cli") continue;
-    const text = Deno.env.get(variable);
+    const text = process.env[variable];
     if (!text) continue;
     let value: unknown;
     try {

@@ -48,7 +48,8 @@ function arm(): void {
   timer = undefined;
   if (beats.size === 0) return;
   const next = Math.min(...[...beats].map(({ due }) => due));
-  const waitMs = Math.ceil(next - performance.now());
+  // What is late already is due at once; runtimes complain of times that are over.
+  const waitMs = Math.max(1, Math.ceil(next - performance.now()));
   timer = setTimeout(run, Math.min(waitMs, LONGEST_TIMER_MS));
 }
 

@@ -39,6 +39,9 @@ export function serveWeb(
 ): WebServer {
   const stop = new AbortController();
   try {
+    if (globalThis.Deno === undefined) {
+      throw new Error("it takes Deno, or the program of a release");
+    }
     const server = Deno.serve({
       hostname,
       port,

@@ -8,7 +8,7 @@
  * The folder for histories, in order of preference: what a service manager says, what the
  * user says, what the system's custom is.
  *
- * @param os As in `Deno.build.os`.
+ * @param os As in `process.platform`.
  * @param env Reads a variable.
  * @returns Nothing if nobody says where home is.
  */
@@ -21,7 +21,7 @@ export function stateFolder(
   const own = set("STATE_DIRECTORY")?.split(":")[0];
   if (own !== undefined) return own;
   const home = set("HOME");
-  if (os === "windows") {
+  if (os === "win32") {
     const local = set("LOCALAPPDATA");
     return local && `${local}\\roughly`;
   }

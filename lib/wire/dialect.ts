@@ -495,7 +495,7 @@ export const ALIASES: readonly number[] = [
 
 /**
  * Versions that all servers are asked for first, ascending as 12 and later demand. No more
- * than four, since some servers read no further and 0x8000000c comes last. `docs/interop.md`
+ * than four, since some servers read no further and 0x8000000c comes last. `docs/interoperability.md`
  * shows that these four are enough for everybody.
  */
 export const DEFAULT_OFFER: readonly number[] = [

@@ -28,12 +28,8 @@ const ALL = 32;
 
 /** Every server that is known. */
 export const PEER_SERVERS: readonly PeerServer[] = [
-  {
-    name: "roughenough 2.1, 2.2",
-    speaks: [1],
-    reads: 8,
-    picks: "rfc-first",
-  },
+  { name: "roughenough 2.2.0", speaks: [1], reads: 8, picks: "rfc-first" },
+  { name: "roughenough 2.1.0", speaks: [1], reads: 8, picks: "rfc-first" },
   {
     name: "roughenough 2.0.0",
     // It takes any draft's number for 0x8000000c, so that has to be the highest it reads.
@@ -86,12 +82,19 @@ export const PEER_SERVERS: readonly PeerServer[] = [
   },
   { name: "pyroughtime", speaks: drafts(12), reads: ALL, picks: "highest" },
   {
-    name: "roughly (Python)",
+    name: "roughly (Python) 0.3.0",
+    speaks: [1, ...range(10, 15)],
+    reads: ALL,
+    picks: "rfc-first",
+    google: "too",
+  },
+  ...["0.2.0", "0.1.0"].map((version) => ({
+    name: `roughly (Python) ${version}`,
     speaks: range(10, 15),
     reads: ALL,
     picks: "highest",
     google: "too",
-  },
+  } as const)),
   { name: "butterfield", speaks: drafts(12), reads: ALL, picks: "highest" },
   {
     name: "Sturdy Statistics",

@@ -375,7 +375,11 @@ Deno.test(
       tasks: Record<string, { command: string }>;
     };
     assert.deepEqual(of("RUN"), ["deno task compile"]);
-    assert.match(tasks.compile?.command ?? "", / --output dist\/roughly /);
+    const [, script = ""] =
+      / (tools\/\S+)$/.exec(tasks.compile?.command ?? "") ??
+        [];
+    assert.match(read(script), /compile\("dist\/roughly"\)/);
+    assert(of("COPY").some((copy) => copy.startsWith(`${script} `)));
     // Nothing hidden, such as a .env, and nothing large gets into a layer.
     assert.deepEqual(of("ADD"), []);
     for (const copy of of("COPY")) assert.doesNotMatch(copy, /(^| )\.\/? /);

@@ -5,8 +5,9 @@ import {
   insertMatrix,
   renderDialects,
   renderManPage,
-  renderReadmeMatrix,
+  renderMatrix,
   renderRejections,
+  renderShortMatrix,
 } from "../../docs/generate.ts";
 import { DIALECTS } from "../../lib/wire/dialect.ts";
 import type { ClockErrorCode } from "../../lib/wire/errors.ts";
@@ -37,25 +38,37 @@ Deno.test("man/roughly.1 says what the table of commands says", () => {
   assert.equal(committed("man/roughly.1"), renderManPage(), STALE);
 });
 
-Deno.test("README.md has the matrix of dialects between its markers", () => {
-  let readme: string;
-  try {
-    readme = committed("README.md");
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  assert.equal(readme, insertMatrix(readme), STALE);
+Deno.test("README.md has the table of versions in short between its markers", () => {
+  const readme = committed("README.md");
+  assert(readme.includes("\n<!-- dialects -->\n"));
+  assert.equal(readme, insertMatrix(readme, renderShortMatrix()), STALE);
 });
 
-Deno.test("renderReadmeMatrix() has a row for every dialect", {
+Deno.test("docs/interoperability.md has the whole table of versions between its markers", () => {
+  const text = committed("docs/interoperability.md");
+  assert(text.includes("\n<!-- dialects -->\n"));
+  assert.equal(text, insertMatrix(text, renderMatrix()), STALE);
+});
+
+Deno.test("renderMatrix() has a row for every dialect", {
   permissions: "none",
 }, () => {
-  const lines = renderReadmeMatrix().split("\n");
+  const lines = renderMatrix().split("\n");
   assert.equal(lines.length, Object.keys(DIALECTS).length + 2);
   assert.match(lines[2] as string, /Google.*\| UDP {2,}\|/);
   assert.match(lines.at(-1) as string, /RFC 10049.*\| 1 .*UDP, TCP/);
   assert.equal(new Set(lines.map(({ length }) => length)).size, 1);
+});
+
+Deno.test("renderShortMatrix() has a row for every era", {
+  permissions: "none",
+}, () => {
+  const [, , google = "", drafts = "", rfc = "", ...others] =
+    renderShortMatrix().split("\n");
+  assert.deepEqual(others, []);
+  assert.match(google, /^\| Google-Roughtime .*\| UDP {2,}\|$/);
+  assert.match(drafts, /^\| drafts 01 to 19 .*0x80000001 to 0x8000000c/);
+  assert.match(rfc, /^\| RFC 10049 version 1 +\| 1 /);
 });
 
 Deno.test(
@@ -64,9 +77,10 @@ Deno.test(
   () => {
     const before = "# Title\n\n<!-- dialects -->";
     const after = "<!-- /dialects -->\n\nThe end.\n";
-    const expected = `${before}\n\n${renderReadmeMatrix()}\n\n${after}`;
-    assert.equal(insertMatrix(`${before}\nold\n${after}`), expected);
-    assert.equal(insertMatrix(expected), expected);
+    const matrix = renderMatrix();
+    const expected = `${before}\n\n${matrix}\n\n${after}`;
+    assert.equal(insertMatrix(`${before}\nold\n${after}`, matrix), expected);
+    assert.equal(insertMatrix(expected, matrix), expected);
   },
 );
 
@@ -74,7 +88,7 @@ Deno.test("insertMatrix() leaves a text without both markers alone", {
   permissions: "none",
 }, () => {
   for (const text of ["", "no markers\n", "<!-- dialects -->\n"]) {
-    assert.equal(insertMatrix(text), text);
+    assert.equal(insertMatrix(text, "new"), text);
   }
 });
 

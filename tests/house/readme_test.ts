@@ -1,180 +1,111 @@
+/** What README.md and the pages of docs/ show is what happens. */
+
 import assert from "node:assert/strict";
+import { read, ROOT } from "../_support/tree.ts";
+import {
+  essence,
+  play,
+  type PlayOptions,
+  type Step,
+  stepsOf,
+} from "../_support/transcript.ts";
 
-const ROOT = new URL("../../", import.meta.url);
-const README = Deno.readTextFileSync(new URL("README.md", ROOT));
-const CLI = [
-  "run",
-  "--quiet",
-  "--unstable-net",
-  "--allow-all",
-  "--config",
-  new URL("deno.json", ROOT).pathname,
-  new URL("cli.ts", ROOT).pathname,
-];
+const README = read("README.md");
+const COMMAND_LINE = read("docs/command_line.md");
 
-function shellBlocks(): string[][] {
-  return [...README.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) =>
+function shellBlocks(page: string): string[][] {
+  return [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = ""]) =>
     block.trim().split("\n")
   );
 }
 
-Deno.test("README's commands for newcomers are tasks of this project", () => {
-  const { tasks } = JSON.parse(
-    Deno.readTextFileSync(new URL("deno.json", ROOT)),
-  ) as { tasks: Record<string, unknown> };
-  const lines = shellBlocks().flat().filter((line) => line.includes(" task "));
-  assert.deepEqual(lines, [
+Deno.test("the documentation's tasks are tasks of this project", () => {
+  const { tasks } = JSON.parse(read("deno.json")) as {
+    tasks: Record<string, unknown>;
+  };
+  assert.deepEqual(shellBlocks(README)[0], [
     "npx --yes deno@2.9.6 task demo",
     "npx --yes deno@2.9.6 task test",
-    "deno task demo",
-    "deno task test",
   ]);
-  for (const line of lines) assert(line.split(" ").at(-1) as string in tasks);
+  const pages = [...Deno.readDirSync(new URL("docs", ROOT))]
+    .map(({ name }) => `docs/${name}`).filter((path) => path.endsWith(".md"));
+  for (const path of ["README.md", "CONTRIBUTING.md", ...pages]) {
+    for (const [, task = ""] of read(path).matchAll(/\btask ([a-z:]+)\b/g)) {
+      assert(task in tasks, `${path}: ${task}`);
+    }
+  }
 });
 
-Deno.test("README's tours of the command line work as written", async (t) => {
-  const blocks = shellBlocks().filter(([first]) =>
-    first?.startsWith("roughly ")
-  );
-  // The first block is a tour; the others follow on from one another.
-  const [tour, ...operation] = blocks;
-  assert(tour && operation.length === 2);
+Deno.test("README is for people who have little time", () => {
+  assert(README.split("\n").length <= 201);
+  assert(README.split(/\s+/).length <= 1500);
+});
+
+/** Plays a page and holds it to what it shows. */
+async function hold(
+  steps: readonly Step[],
+  options?: PlayOptions,
+): Promise<void> {
+  for (const { command, shown, printed, talk } of await play(steps, options)) {
+    assert.deepEqual(essence(printed), essence(shown), `${command}: ${talk}`);
+  }
+}
+
+Deno.test("the tours of the command line work as written", async (t) => {
+  const [tour = [], ...operation] = shellBlocks(COMMAND_LINE)
+    .filter(([first]) => first?.startsWith("roughly "));
+  assert.equal(operation.length, 2); // which follow on from one another
   await t.step("a tour on your own machine", () => walk(tour));
   await t.step("operating a server", () => walk(operation.flat()));
 });
 
-/** Runs lines as they stand, but on free ports. */
+/** Runs commands of which the page does not show what they print. */
 async function walk(lines: readonly string[]): Promise<void> {
-  const cwd = await Deno.makeTempDir();
-  const port = freePort();
-  const monitor = freePort();
-  const command = (line: string) =>
-    new Deno.Command(Deno.execPath(), {
-      args: [...CLI, ...line.split(" ").slice(1)],
-      cwd,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      env: { NO_COLOR: "1" },
-    });
-  let publicKey = "";
-  let server: Deno.ChildProcess | undefined;
-  try {
-    for (const written of lines) {
-      const line = written.replaceAll("2002", String(port))
-        .replaceAll("9975", String(monitor))
-        .replaceAll("PUBLIC_KEY", publicKey);
-      if (line.endsWith(" &")) {
-        server = command(line.slice(0, -2)).spawn();
-        await untilLine(server.stdout, "Starting Roughtime server on ");
-        continue;
-      }
-      const { code, stdout, stderr } = await command(line).output();
-      const text = new TextDecoder().decode(stdout);
-      assert.equal(code, 0, `${line}: ${new TextDecoder().decode(stderr)}`);
-      assert.notEqual(text, "", line);
-      publicKey ||= /Public key \(base64\): (\S+)/.exec(text)?.[1] ?? "";
-      if (/query .*[^n]$/.test(line)) {
-        assert.match(text, /^Current time: \d+ ± \d+ seconds\n/);
-      }
+  const steps = lines.map((line) => ({
+    // The server says first which key is its own, as keygen does.
+    command: line.startsWith("roughly server run") || !line.endsWith(" &")
+      ? line.replace("PUBLIC_KEY", KEY)
+      : line,
+    shown: line.endsWith(" &") || line.includes(" keygen")
+      ? [`Public key (base64): ${KEY}`, ""]
+      : [],
+  }));
+  for (const { command, printed, talk } of await play(steps)) {
+    assert.notEqual(printed.join(""), "", `${command}: ${talk}`);
+    if (/query .*[^n]$/.test(command)) {
+      assert.match(printed[0] ?? "", /^Current time: \d+ ± \d+ seconds$/);
     }
-  } finally {
-    server?.kill("SIGTERM");
-    await server?.stderr.cancel();
-    await server?.status;
-    await Deno.remove(cwd, { recursive: true });
+    if (command.endsWith(" &")) {
+      assert.match(printed[1] ?? "", /^Starting Roughtime server on /);
+    }
   }
 }
 
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
+const KEY = `${"A".repeat(43)}=`;
 
-/** Reads until a line begins with the text, then lets the rest go. */
-async function untilLine(
-  stream: ReadableStream<Uint8Array>,
-  start: string,
-): Promise<void> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.split("\n").some((line) => line.startsWith(start))) return;
-  }
-  assert.fail(`the server ended after: ${text}`);
-}
-
-/** What differs from run to run is left out: figures, spaces, who of the honest is first. */
-function essence(lines: readonly string[]): string[] {
-  return lines.map((line) =>
-    line.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
-      .replaceAll(/\b(north|east|south)\b/g, "HONEST")
-      .replaceAll(/[+-]?\d+(\.\d+)?/g, "N")
-      .replaceAll(/\s+/g, " ")
-  ).sort();
-}
+// Elsewhere 127.0.0.2 is not on the loopback interface.
+const ignore = Deno.build.os !== "linux";
 
 Deno.test({
-  name: "README's transcripts show what the commands print",
-  ignore: Deno.build.os !== "linux", // elsewhere 127.0.0.2 is not on the loopback interface
+  name: "README shows what its commands and its program print",
+  ignore,
   fn: async () => {
-    const lines = [...README.matchAll(/```console\n([\s\S]*?)```/g)]
-      .flatMap(([, block = ""]) => block.trim().split("\n"));
-    const steps: { command: string; printed: string[] }[] = [];
-    for (const line of lines) {
-      if (line.startsWith("$ ")) {
-        steps.push({ command: line.slice(2), printed: [] });
-      } else steps.at(-1)?.printed.push(line);
-    }
-    const [servers, ...commands] = steps;
-    assert(servers && commands.length >= 8);
-    const cwd = await Deno.makeTempDir();
-    const options = {
-      cwd,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      env: { NO_COLOR: "1" },
-    } as const;
-    const [program, ...words] = servers.command.split(" ");
-    assert.equal(program, "deno");
-    assert.equal(words.pop(), "&");
-    const args = words.map((word) =>
-      word.startsWith("examples/") ? new URL(word, ROOT).pathname : word
-    );
-    args.splice(
-      1,
-      0,
-      "--quiet",
-      "--config",
-      new URL("deno.json", ROOT).pathname,
-    );
-    const child = new Deno.Command(Deno.execPath(), { ...options, args })
-      .spawn();
-    try {
-      await untilLine(child.stdout, servers.printed[0] ?? "");
-      for (const { command, printed } of commands) {
-        const [line = "", fails] = command.split(" || ");
-        const [name, ...words] = line.split(" ");
-        assert.equal(name, "roughly");
-        const { code, stdout, stderr } = await new Deno.Command(
-          Deno.execPath(),
-          { ...options, args: [...CLI, ...words] },
-        ).output();
-        const shown = new TextDecoder().decode(stdout).trimEnd().split("\n");
-        if (code !== 0) shown.push(`exit ${code}`);
-        const why = `${command}: ${new TextDecoder().decode(stderr)}`;
-        assert.deepEqual(essence(shown), essence(printed), why);
-        assert.equal(printed.at(-1) === `exit ${code}`, code !== 0, why);
-        assert.equal(fails, code === 0 ? undefined : 'echo "exit $?"', why);
-      }
-    } finally {
-      child.kill("SIGTERM");
-      await child.stderr.cancel();
-      await child.status;
-      await Deno.remove(cwd, { recursive: true });
-    }
+    const [, program = ""] = /```js ignore\n([^]*?)```/.exec(README) ?? [];
+    const [, name = ""] = /^\/\/ (\S+)\n/.exec(program) ?? [];
+    const steps = stepsOf(README);
+    assert(steps.length >= 9);
+    assert(steps.some(({ command }) => command === `node ${name}`));
+    await hold(steps, { files: { [name]: program } });
+  },
+});
+
+Deno.test({
+  name: "docs/command_line.md shows what the commands print",
+  ignore,
+  fn: async () => {
+    const steps = stepsOf(COMMAND_LINE);
+    assert(steps.length >= 9);
+    await hold(steps);
   },
 });
 

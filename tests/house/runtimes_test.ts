@@ -1,30 +1,8 @@
 import assert from "node:assert/strict";
+import { locate, npm } from "../_support/npm_tools.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const RUNTIMES = ["node@22", "bun@1"];
-
-async function npm(
-  args: string[],
-  cwd: string,
-): Promise<string | undefined> {
-  try {
-    const { success, stdout } = await new Deno.Command("npm", {
-      args: [...args, "--prefer-offline", "--silent"],
-      cwd,
-      stderr: "null",
-    }).output();
-    return success ? new TextDecoder().decode(stdout).trim() : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where a runtime is, in npm's own folder for such programs, which is filled once. */
-function locate(runtime: string, cwd: string): Promise<string | undefined> {
-  const [name] = runtime.split("@");
-  const how = ["--yes", `--package=${runtime}`, "--call", `command -v ${name}`];
-  return npm(["exec", ...how], cwd);
-}
 
 async function copySources(from: URL, to: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(from)) {

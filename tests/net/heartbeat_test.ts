@@ -118,3 +118,20 @@ Deno.test("an action may end another that is due at the same time", () => {
   world.pass(5_000);
   assert.deepEqual(done, ["first"]);
 });
+
+Deno.test("what is late is due at once, and not before now", () => {
+  using world = new World(1000);
+  const set = globalThis.setTimeout;
+  const asked: number[] = [];
+  globalThis.setTimeout = ((fire: () => void, ms: number) => {
+    asked.push(ms);
+    return set(fire, ms);
+  }) as typeof setTimeout;
+  const stop = every(100, () => {});
+  world.now += 250; // a busy moment
+  const stopAnother = every(1000, () => {});
+  stop();
+  stopAnother();
+  assert(asked.length >= 2);
+  assert(asked.every((ms) => ms > 0), String(asked));
+});

@@ -18,6 +18,6 @@ Deno.test("stateFolder() follows the manager, the user and the system", {
     on("darwin", { HOME }),
     "/home/a/Library/Application Support/roughly",
   );
-  assert.equal(on("windows", { LOCALAPPDATA: "C:\\A" }), "C:\\A\\roughly");
-  assert.equal(on("windows", {}), undefined);
+  assert.equal(on("win32", { LOCALAPPDATA: "C:\\A" }), "C:\\A\\roughly");
+  assert.equal(on("win32", {}), undefined);
 });

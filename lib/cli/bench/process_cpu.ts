@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { processCpuMicros } from "../../net/linux/libc.ts";
 import { UsageError } from "../terminal/exit_code.ts";
@@ -41,7 +42,7 @@ export async function cpuMicrosOf(
 /** The way without FFI; the runtime lets only those read /proc who may do everything. */
 async function readStat(pid: number): Promise<number | "gone"> {
   try {
-    return parseStat(await Deno.readTextFile(`/proc/${pid}/stat`));
+    return parseStat(await readFile(`/proc/${pid}/stat`, "utf8"));
   } catch (error) {
     if (isGone(error)) return "gone";
     throw error;
@@ -50,8 +51,7 @@ async function readStat(pid: number): Promise<number | "gone"> {
 
 /** ESRCH comes when a process ends while it is read. */
 function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound ||
-    (error instanceof Error && /os error 3\b/.test(error.message));
+  return ["ENOENT", "ESRCH"].includes((error as { code?: string }).code ?? "");
 }
 
 /** User and system time in a line of /proc/PID/stat, in microseconds. */
@@ -63,7 +63,7 @@ export function parseStat(stat: string): number {
 
 /** Refuses processes that cannot be looked at. */
 export async function checkPids(pids: readonly number[]): Promise<void> {
-  if (Deno.build.os !== "linux") {
+  if (process.platform !== "linux") {
     throw new UsageError(
       "cannot use --pid here: only Linux shows the CPU time of other processes",
     );

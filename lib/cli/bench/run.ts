@@ -31,7 +31,7 @@ import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { lowerFirst, messageOf } from "../terminal/failure.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { checkPids, cpuMicrosOf, ownCpuMicros } from "./process_cpu.ts";
-import { onTermination } from "../terminal/signals.ts";
+import { onTermination, type Termination } from "../terminal/signals.ts";
 
 /** Options as commander gives them. */
 export interface BenchOptions {
@@ -69,7 +69,7 @@ export async function bench(
   if (options.pid) await checkPids(options.pid);
   const hostname = await permittedAddress(target, options);
   const stop = new AbortController();
-  let endedBy: Deno.Signal | undefined;
+  let endedBy: Termination | undefined;
   const forget = onTermination((signal) => {
     endedBy = signal;
     stop.abort();
@@ -187,7 +187,7 @@ interface End {
 function endOf(
   summary: LoadSummary,
   { timeout, pid }: BenchOptions,
-  endedBy: Deno.Signal | undefined,
+  endedBy: Termination | undefined,
 ): End {
   const { answered, verified, rejected, rejection, interrupted } = summary;
   if (rejection !== undefined) {

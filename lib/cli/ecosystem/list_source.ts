@@ -5,6 +5,7 @@
  * @module
  */
 
+import { stat } from "node:fs/promises";
 import { bundledList, findServer } from "../../ecosystem/bundled.ts";
 import { readBounded, readListText } from "../../ecosystem/load.ts";
 import { formatTime } from "../../wire/timestamp.ts";
@@ -19,6 +20,7 @@ import {
 import { UsageError } from "../terminal/exit_code.ts";
 import { systemMessage } from "../terminal/failure.ts";
 import { type Output, printable } from "../terminal/output.ts";
+import { standardInput } from "../terminal/streams.ts";
 
 /** Stands for the standard input in place of a file's name. */
 export const STDIN = "-";
@@ -48,7 +50,7 @@ export async function readList(
   fetching?.progress(`fetching ${printable(path)} ...`);
   try {
     return path === STDIN
-      ? await readBounded(Deno.stdin.readable)
+      ? await readBounded(standardInput())
       : await readListText(path);
   } catch (error) {
     if (isPermissionError(error) || error instanceof NetworkError) throw error;
@@ -126,10 +128,8 @@ const LOCAL_LIST = "ecosystem.json";
 export async function findLocalList(
   output: Output,
 ): Promise<string | undefined> {
-  const { isFile } = await Deno.stat(LOCAL_LIST).catch(() => ({
-    isFile: false,
-  }));
-  if (!isFile) return undefined;
+  const found = await stat(LOCAL_LIST).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
   output.err(
     `roughly: hint: using the servers of ./${LOCAL_LIST}; --list names another list`,
   );

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { writeFile } from "node:fs/promises";
 import { measure, type Measurement } from "../../ecosystem/measure.ts";
 import { isPermissionError } from "../../net/resolve.ts";
 import { malfeasanceReport } from "../../verify/report.ts";
@@ -91,10 +92,10 @@ async function writeReport(
   for (let n = 1;; n++) {
     const file = n === 1 ? wanted : `${stem}-${n}${suffix}`;
     try {
-      await Deno.writeTextFile(file, text, { createNew: true });
+      await writeFile(file, text, { flag: "wx" });
       return { file };
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) continue;
+      if ((error as { code?: unknown }).code === "EEXIST") continue;
       const why = `cannot write ${file}: ${systemMessage(error)}`;
       output.err(`roughly: error: ${printable(why)}; the report follows`);
       output.err(text.trimEnd());

@@ -28,6 +28,7 @@ import {
   printable,
   printJson,
 } from "../terminal/output.ts";
+import { standardInput } from "../terminal/streams.ts";
 import { type Paint, painterFor } from "../terminal/paint.ts";
 import { table } from "../terminal/table.ts";
 
@@ -63,7 +64,7 @@ export async function readReport(file: string): Promise<Report> {
   let text: string;
   try {
     text = file === STDIN
-      ? await readBounded(Deno.stdin.readable, "report")
+      ? await readBounded(standardInput(), "report")
       : await readFile(file, "report");
   } catch (error) {
     if (isPermissionError(error) || error instanceof WireError) throw error;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { realpath } from "node:fs/promises";
 import { createDelegation } from "../../server/delegation.ts";
 import { formatKey } from "../../wire/key_text.ts";
 import { formatTime } from "../../wire/timestamp.ts";
@@ -32,7 +33,7 @@ const BACKDATE_MICROS = 3_600_000_000n;
 /** Would `--force` destroy the key that nothing can replace? */
 async function isSameFile(keyFile: string, out: string): Promise<boolean> {
   try {
-    return await Deno.realPath(keyFile) === await Deno.realPath(out);
+    return await realpath(keyFile) === await realpath(out);
   } catch {
     return false; // mostly as nothing is there yet
   }

@@ -37,8 +37,9 @@ export async function lookAt(
   nowMs: number,
   known?: FileState,
 ): Promise<FileState> {
+  let file: SecretFile | undefined;
   try {
-    await using file = await SecretFile.open(path);
+    file = await SecretFile.open(path);
     if (file === undefined) return useless("there is none");
     const { stamp, changedMs } = file;
     if (known?.isSettled && known.stamp === stamp) return known;
@@ -46,6 +47,8 @@ export async function lookAt(
     return { stamp, isSettled, digest: await file.digest() };
   } catch (error) {
     return useless(messageOf(error));
+  } finally {
+    await file?.close();
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import { parse } from "dotenv";
 import { createSigner, type Signer } from "../../crypto/ed25519.ts";
 import { parseDelegation } from "../../server/delegation.ts";
@@ -113,7 +114,7 @@ async function loadDelegation(path: string): Promise<Delegated> {
 /** Looks in the environment, then in `.env`. */
 export async function findKey(): Promise<Sourced<Signer> | undefined> {
   for (const name of KEY_VARIABLES) {
-    const text = Deno.env.get(name);
+    const text = process.env[name];
     if (!text) continue;
     return { key: toSigner(text, name), source: name, isFile: false };
   }

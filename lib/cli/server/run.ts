@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import {
   type Dialect,
   dialectFor,
@@ -313,7 +314,7 @@ function startNotifier(
   log: Log,
   cleanups: (() => unknown)[],
 ): ReturnType<typeof openNotifier> {
-  const socket = Deno.env.get("NOTIFY_SOCKET");
+  const socket = process.env.NOTIFY_SOCKET;
   const notifier = openNotifier(socket, (error) => {
     log.log("warning", "the service manager could not be told", {
       socket,
@@ -322,7 +323,7 @@ function startNotifier(
   });
   if (notifier === undefined) return undefined;
   cleanups.push(() => notifier.close());
-  const watchdog = Number(Deno.env.get("WATCHDOG_USEC") ?? 0) / 1000;
+  const watchdog = Number(process.env.WATCHDOG_USEC ?? 0) / 1000;
   if (watchdog >= 2) {
     cleanups.push(every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
   }

@@ -5,7 +5,8 @@
  */
 
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, lstat } from "node:fs/promises";
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
+import process from "node:process";
 import { hashOf } from "../../crypto/hash.ts";
 import { ServerError } from "../../wire/errors.ts";
 import { openFile } from "../../net/open_file.ts";
@@ -16,11 +17,11 @@ import { systemMessage } from "../terminal/failure.ts";
 const MAX_BYTES = 65536;
 
 /** Elsewhere a pipe is waited for, unless a look beforehand tells that it is one. */
-const OPENS_AT_ONCE = Deno.build.os !== "windows" &&
-  !/^2\.[0-4]\./.test(Deno.version.deno);
+const OPENS_AT_ONCE = process.platform !== "win32" &&
+  !/^2\.[0-4]\./.test(process.versions.deno ?? "");
 
 /** An ordinary file, open, that may hold a secret. */
-export class SecretFile implements AsyncDisposable {
+export class SecretFile {
   /** Differs when the file was written or replaced, as far as the system's clock is fine. */
   readonly stamp: string;
   /** When it was last changed, in milliseconds since 1970. */
@@ -69,7 +70,7 @@ export class SecretFile implements AsyncDisposable {
       // What cannot be opened may be a link to nowhere, or a socket.
       const why = await look(path).catch((reason) => reason);
       if (why instanceof UsageError) throw why;
-      if ((error as { code?: unknown }).code === "ENOENT") return undefined;
+      if (codeOf(error) === "ENOENT") return undefined;
       throw unreadable(path, error);
     } finally {
       await handle?.close();
@@ -88,7 +89,7 @@ export class SecretFile implements AsyncDisposable {
   ): Promise<string> {
     const text = await this.#use((bytes) => new TextDecoder().decode(bytes));
     // Windows has no mode; there the folder's rights must do.
-    const isOpen = Deno.build.os !== "windows" && (this.#mode & 0o077) !== 0;
+    const isOpen = process.platform !== "win32" && (this.#mode & 0o077) !== 0;
     if (isOpen && isSecret(text)) {
       throw new UsageError(
         `${this.#path} holds a secret but others may read it`,
@@ -133,7 +134,7 @@ export class SecretFile implements AsyncDisposable {
   }
 
   /** Closes it. */
-  [Symbol.asyncDispose](): Promise<void> {
+  close(): Promise<void> {
     return this.#handle.close();
   }
 }
@@ -151,8 +152,12 @@ export async function readSecret(
   path: string,
   isSecret?: (text: string) => boolean,
 ): Promise<string | undefined> {
-  await using file = await SecretFile.open(path);
-  return await file?.read(isSecret);
+  const file = await SecretFile.open(path);
+  try {
+    return await file?.read(isSecret);
+  } finally {
+    await file?.close();
+  }
 }
 
 /** What stands there, if it is an ordinary file. */
@@ -161,6 +166,12 @@ async function look(path: string): Promise<BigIntStats> {
   if (seen.isSymbolicLink()) throw new UsageError(`${path} is a link`);
   if (!seen.isFile()) throw new UsageError(`${path} is not a file`);
   return seen;
+}
+
+/** The system's name for an error; Deno 2.4 has some of them in the message alone. */
+function codeOf(error: unknown): string | undefined {
+  const { code, message } = error as { code?: string; message?: string };
+  return code ?? /^E[A-Z]+(?=: )/.exec(message ?? "")?.[0];
 }
 
 function unreadable(path: string, cause: unknown): ServerError {
@@ -192,7 +203,7 @@ export async function writeSecret(
     else await createFile(path, content);
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    if (cause instanceof Deno.errors.AlreadyExists) {
+    if (codeOf(cause) === "EEXIST") {
       throw new UsageError(
         `${path} exists already`,
         "name another file with --out, or replace it with --force",
@@ -210,29 +221,26 @@ export async function writeSecret(
 
 /** Writes a file that must not be there yet, whole or not at all. */
 async function createFile(path: string, content: Uint8Array): Promise<void> {
-  using file = await Deno.open(path, {
-    write: true,
-    createNew: true, // fails on a link too, wherever that leads
-    mode: 0o600,
-  });
+  // "x" fails on a link too, wherever that leads.
+  const file = await open(path, "wx", 0o600);
   try {
-    for (let rest = content; rest.length > 0;) {
-      rest = rest.subarray(await file.write(rest));
-    }
+    await file.writeFile(content);
     await file.sync();
   } catch (error) {
-    await Deno.remove(path);
+    await rm(path);
     throw error;
+  } finally {
+    await file.close();
   }
 }
 
 /** Writes beside the old file and moves, so that half a key never stands there. */
 async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const old = await Deno.lstat(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+  const old = await lstat(path).catch((error) => {
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   });
-  if (old && !old.isFile) {
+  if (old && !old.isFile()) {
     throw new UsageError(
       `${path} is not an ordinary file, so it is not replaced`,
     );
@@ -240,9 +248,9 @@ async function replaceFile(path: string, content: Uint8Array): Promise<void> {
   const fresh = `${path}.${crypto.randomUUID()}.new`;
   await createFile(fresh, content);
   try {
-    await Deno.rename(fresh, path);
+    await rename(fresh, path);
   } catch (error) {
-    await Deno.remove(fresh);
+    await rm(fresh);
     throw error;
   }
 }

@@ -7,6 +7,15 @@
 import { base64 } from "@scure/base";
 import { formatTime } from "../../wire/timestamp.ts";
 import { paintLabel } from "./paint.ts";
+import {
+  isBrokenPipe,
+  knownVariable,
+  type Sink,
+  standardSink,
+  wouldWait,
+} from "./streams.ts";
+
+export type { Sink };
 
 /** Where a command writes; tests bring their own. */
 export interface Output {
@@ -30,14 +39,6 @@ export interface Loss {
   readonly channel: "stdout" | "stderr";
   /** Such as "no space left on device". */
   readonly reason: string;
-}
-
-/** What takes bytes: `Deno.stdout` and `Deno.stderr`, or something else in tests. */
-export interface Sink {
-  /** Takes some of them, and says how many. */
-  writeSync(bytes: Uint8Array): number;
-  /** Does somebody watch? */
-  isTerminal(): boolean;
 }
 
 const CHANNELS = {
@@ -138,7 +139,7 @@ export class ChannelOutput implements Output {
     try {
       writeAll(this.#sinks[channel], new TextEncoder().encode(text));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) {
+      if (isBrokenPipe(error)) {
         this.#closed.add(channel);
         return;
       }
@@ -152,12 +153,13 @@ export class ChannelOutput implements Output {
 
 /** The program's own channels. */
 export function processOutput(): ChannelOutput {
-  const variable = { name: "env", variable: "TERM" } as const;
-  // Otherwise Deno would ask for it, on that very terminal.
-  const isKnown = Deno.permissions.querySync(variable).state === "granted";
-  const term = isKnown ? Deno.env.get("TERM") : undefined;
-  const manners = mannersFor(term, Deno.noColor);
-  return new ChannelOutput(Deno.stdout, Deno.stderr, manners);
+  const noColor = globalThis.Deno?.noColor ??
+    Boolean(knownVariable("NO_COLOR"));
+  return new ChannelOutput(
+    standardSink("stdout"),
+    standardSink("stderr"),
+    mannersFor(knownVariable("TERM"), noColor),
+  );
 }
 
 /** What the environment says of the terminal. */
@@ -175,7 +177,7 @@ function writeAll(sink: Sink, bytes: Uint8Array): void {
       bytes = bytes.subarray(sink.writeSync(bytes));
     } catch (error) {
       // Whoever gave us the pipe made it not wait; a line must not be lost for that.
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (!wouldWait(error)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
   }

@@ -4,6 +4,11 @@
  * @module
  */
 
+import process from "node:process";
+
+/** What asks the program to end. */
+export type Termination = "SIGINT" | "SIGTERM";
+
 /**
  * Calls back at the first SIGINT or SIGTERM; a second one ends the process at once, as it
  * does without us.
@@ -11,9 +16,9 @@
  * @returns Forgets it all.
  */
 export function onTermination(
-  callback: (signal: Deno.Signal) => void,
+  callback: (signal: Termination) => void,
 ): () => void {
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
+  const signals: Termination[] = process.platform === "win32"
     ? ["SIGINT"]
     : ["SIGINT", "SIGTERM"];
   const listeners = signals.map((signal) => ({
@@ -25,11 +30,11 @@ export function onTermination(
   }));
   const forget = () => {
     for (const { signal, listener } of listeners) {
-      Deno.removeSignalListener(signal, listener);
+      process.off(signal, listener);
     }
   };
   for (const { signal, listener } of listeners) {
-    Deno.addSignalListener(signal, listener);
+    process.on(signal, listener);
   }
   return forget;
 }
@@ -40,7 +45,7 @@ export function onTermination(
  * @returns Forgets it.
  */
 export function onReload(callback: () => void): () => void {
-  if (Deno.build.os === "windows") return () => {};
-  Deno.addSignalListener("SIGHUP", callback);
-  return () => Deno.removeSignalListener("SIGHUP", callback);
+  if (process.platform === "win32") return () => {};
+  process.on("SIGHUP", callback);
+  return () => void process.off("SIGHUP", callback);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import { openNotifier } from "../../net/notify.ts";
 import { messageOf } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
@@ -22,7 +23,7 @@ export interface NotifierSources {
 }
 
 const PROCESS: NotifierSources = {
-  env: (name) => Deno.env.get(name),
+  env: (name) => process.env[name],
   open: openNotifier,
 };
 

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { stateFolder } from "../../watch/state_folder.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { systemMessage } from "../terminal/failure.ts";
@@ -22,7 +24,7 @@ export interface Places {
 export async function placesFor(
   { db, reportsDir }: Pick<WatchOptions, "db" | "reportsDir">,
 ): Promise<Places> {
-  const state = stateFolder(Deno.build.os, (name) => Deno.env.get(name));
+  const state = stateFolder(process.platform, (name) => process.env[name]);
   if (db === false) {
     return {
       db: undefined,
@@ -38,7 +40,7 @@ export async function placesFor(
   }
   const folder = dirname(file);
   try {
-    await Deno.mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true });
   } catch (error) {
     throw new UsageError(
       `cannot make ${folder} for the history: ${systemMessage(error)}`,

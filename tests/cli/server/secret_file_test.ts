@@ -326,10 +326,18 @@ Deno.test(
     await using there = await folder();
     const file = there.in("secret");
     await writeSecret(file, "old", false);
-    await using open = await SecretFile.open(file);
-    await writeSecret(file, "new", true);
-    assert.equal(await open?.read(), "old", "what was judged is what is read");
-    assert.equal(await readSecret(file), "new");
+    const open = await SecretFile.open(file);
+    try {
+      await writeSecret(file, "new", true);
+      assert.equal(
+        await open?.read(),
+        "old",
+        "what was judged is what is read",
+      );
+      assert.equal(await readSecret(file), "new");
+    } finally {
+      await open?.close();
+    }
   },
 );
 
