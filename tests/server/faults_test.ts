@@ -133,10 +133,12 @@ const IS_LINUX = Deno.build.os === "linux";
 
 /** The limits of the heap that the binary is built with. */
 function heapFlags(): string {
-  const config = Deno.readTextFileSync(
-    new URL("../../deno.json", import.meta.url),
+  const script = Deno.readTextFileSync(
+    new URL("../../tools/compile.ts", import.meta.url),
   );
-  return /--v8-flags=(\S+)/.exec(config)?.[1] ?? "";
+  const [, flags = ""] = /"--v8-flags=([^"]+)"/.exec(script) ?? [];
+  assert.match(flags, /^--max-/);
+  return flags;
 }
 
 Deno.test({
