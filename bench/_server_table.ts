@@ -89,10 +89,12 @@ function ratio(
   base: string | undefined,
   { server, amount, measured }: Row,
 ): number {
-  const costOf = (measured: Row["measured"] | undefined): number =>
-    typeof measured === "object"
-      ? measured.cpuMicrosPerResponse ?? measured.serverCoresBusy ?? NaN
-      : NaN;
+  const isIdle = amount?.kind === "rate" && amount.rate === 0;
+  const costOf = (measured: Row["measured"] | undefined): number => {
+    if (typeof measured !== "object") return NaN;
+    const { cpuMicrosPerResponse, serverCoresBusy } = measured;
+    return (isIdle ? serverCoresBusy : cpuMicrosPerResponse) ?? NaN;
+  };
   const other = rows.find((row) =>
     row.server.name === base && row.server.version === server.version &&
     row.amount !== undefined && amount !== undefined &&

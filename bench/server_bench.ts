@@ -11,6 +11,7 @@
  */
 // deno-lint-ignore-file no-console
 
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { parseVersions, toOffer } from "../lib/cli/arguments.ts";
 import { onTermination } from "../lib/cli/terminal/signals.ts";
@@ -30,6 +31,9 @@ const SCHEMA = "roughly/server-bench/1";
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
 const OURS = "roughly bench";
+
+/** A runtime that has just started is busy with itself. */
+const SETTLE_MILLIS = 2000;
 
 const { values: options } = parseArgs({
   options: {
@@ -114,6 +118,7 @@ async function measure(server: Contender): Promise<Row[]> {
   const offer = { version, typed };
   const silent = await untilAnswered(child, port, offer, stop.signal);
   if (silent !== undefined) return [report({ server, measured: silent })];
+  await delay(SETTLE_MILLIS, undefined, { signal: stop.signal });
   const found: Row[] = [];
   for (const amount of amounts) {
     const { pid } = child;
