@@ -15,6 +15,7 @@ import { renderWatchMetrics } from "../lib/watch/metrics.ts";
 import { cutoffsAfter } from "../lib/watch/retention.ts";
 import { serveWeb } from "../lib/watch/serve.ts";
 import { openDatabase } from "../lib/watch/sqlite.ts";
+import { startBrowser } from "../tests/_support/browser.ts";
 import {
   madeUp,
   madeUpRound,
@@ -114,6 +115,21 @@ async function time(url: string): Promise<string> {
   } KB`;
 }
 
+/** How long until a browser shows every server. */
+async function timePage(url: string): Promise<string> {
+  await using browser = await startBrowser();
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    await using page = await browser.open();
+    const start = performance.now();
+    await page.goto(url);
+    await page.waitForSelector(`table.now tbody tr:nth-child(${count})`);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return `all servers after ${times[2]?.toFixed(0)} ms`;
+}
+
 const megabytes = (bytes: number) => `${(bytes / (1 << 20)).toFixed(0)} MB`;
 
 try {
@@ -166,6 +182,7 @@ try {
     } ms, at most ${cold.at(-1)?.toFixed(1)} ms`,
   );
   console.log(`the same, remembered: ${await time(past(0, days, 0))}`);
+  console.log(`in a browser: ${await timePage(`${root}/`)}`);
   console.log(`memory: ${megabytes(Deno.memoryUsage().rss)} resident`);
   await server.close();
   archive.close();
