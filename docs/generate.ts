@@ -145,6 +145,8 @@ export function renderDialects(): string {
 
 type Sample<C extends RejectionCode> = Extract<Rejection, { code: C }>;
 
+const BROKEN = "the server, or grease: ask again, then tell the operator";
+
 /** One of each, to explain it. A new code must be added here. */
 const SAMPLES: { readonly [C in RejectionCode]: Sample<C> } = {
   "malformed": {
@@ -183,6 +185,33 @@ const SAMPLES: { readonly [C in RejectionCode]: Sample<C> } = {
   "index-bits": { code: "index-bits", index: 8, pathLength: 3 },
   "merkle-root": { code: "merkle-root" },
   "response-signature": { code: "response-signature" },
+};
+
+/** Whose fault it is most often, and what to do. A new code must be added here. */
+const MOST_OFTEN: Readonly<Record<RejectionCode, string>> = {
+  "malformed": "something other than Roughtime listens there: check the port",
+  "tag-missing": BROKEN,
+  "length-wrong": BROKEN,
+  "type-wrong": BROKEN,
+  "version-unknown": "a server newer than this program: offer another version",
+  "version-misplaced": BROKEN,
+  "timestamp-invalid": BROKEN,
+  "version-not-offered":
+    "a server that does not heed what is offered: offer another version",
+  "version-ambiguous": "an old server, or forgery: offer one version alone",
+  "nonce-mismatch": "a late reply to another question, or forgery: ask again",
+  "versions-list": BROKEN,
+  "radius-zero": BROKEN,
+  "certificate-signature":
+    "a wrong key: get it anew from where the operator publishes it",
+  "outside-delegation":
+    "the operator forgot to renew the delegation, or the server's clock is wrong: tell the operator",
+  "path-too-long": BROKEN,
+  "index-bits": BROKEN,
+  "merkle-root":
+    "grease, forgery, or a server that hashes by another draft: ask again, or offer another version",
+  "response-signature":
+    "grease, forgery, or a server with another context string: ask again, then tell the operator",
 };
 
 const FAULTS: { readonly [C in WireFaultCode]: WireFault } = {
@@ -236,7 +265,12 @@ export function renderRejections(): string {
   const rejections = REJECTION_CODES.map((name) => {
     const sample: Rejection = SAMPLES[name];
     const data = Object.keys(sample).filter((key) => key !== "code");
-    return [code(name), data.map(code).join(", "), explain(sample)];
+    return [
+      code(name),
+      data.map(code).join(", "),
+      explain(sample),
+      MOST_OFTEN[name],
+    ];
   });
   const faults = Object.values(FAULTS).map((fault) => {
     const sentence = explain({
@@ -254,9 +288,9 @@ export function renderRejections(): string {
     ),
     "## Replies that prove nothing",
     paragraph(
-      "In the order in which the checks are made, with the data that comes along and a sample of what `explain()` says.",
+      "In the order in which the checks are made, with the data that comes along and a sample of what `explain()` says. The last column guesses whose fault it is and what to do, where packets are not made to deceive; where a whole server fails, [no_answer.md](no_answer.md) goes by what is seen.",
     ),
-    table(["code", "data", "sample"], rejections),
+    table(["code", "data", "sample", "most often"], rejections),
     "## Faults of layout",
     paragraph(
       "The `fault` of a `malformed` document; `value` is the offending number and `index` its place in a list.",

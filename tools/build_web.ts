@@ -124,6 +124,7 @@ const [option, file] = Deno.args;
 const assets = await build();
 if (option === "--report" && file !== undefined) {
   await Deno.writeTextFile(file, assets[REPORT]?.body ?? "");
+  console.log(`Written to ${await Deno.realPath(file)}`);
 } else if (option === "--check") {
   const there = await Deno.readTextFile(EMBEDDED).catch(() => "");
   if (there !== embed(assets)) {

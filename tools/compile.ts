@@ -8,6 +8,7 @@
  * @module
  */
 
+// deno-lint-ignore-file no-console
 import config from "../deno.json" with { type: "json" };
 
 /** Names of systems as people know them. */
@@ -50,6 +51,19 @@ async function lean(): Promise<string[]> {
   return ["--config", "dist/compile.json"];
 }
 
+/** Deno fetches the runtime that a program begins with, and not every network lets it. */
+function giveUp(output: string): never {
+  console.error(
+    `Cannot build ${output}: Deno says above why. Where it cannot fetch its runtime from
+dl.deno.land, let a script stand for the program, with paths of your own:
+
+#!/bin/sh
+exec /usr/local/bin/deno run --unstable-net --allow-all /opt/roughly/cli.ts "$@"
+`,
+  );
+  Deno.exit(1);
+}
+
 async function compile(output: string, target?: string): Promise<void> {
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -58,7 +72,7 @@ async function compile(output: string, target?: string): Promise<void> {
       ...["--output", output, "cli.ts"],
     ],
   }).spawn().status;
-  if (code !== 0) throw new Error(`Cannot build ${output}`);
+  if (code !== 0) giveUp(output);
 }
 
 async function checksum(path: string): Promise<string> {

@@ -130,7 +130,7 @@ async function checkForNagios(
       ].join("; ").replaceAll("|", "/")
       : `${describeLocalClock(local).toLowerCase()} | offset=${
         formatSeconds(local.offMicros)
-      }s;-${options.warn}:${options.warn};-${options.crit}:${options.crit} operators=${voters} agreeing=${agreeing}`;
+      }s;-${options.warn}:${options.warn};-${options.crit}:${options.crit} operators=${voters} agreeing=${agreeing} contradictions=${measurement.violations.length}`;
   } catch (error) {
     // After the bar come figures.
     text = messageOf(error).replaceAll("|", "/");

@@ -11,8 +11,9 @@
 
 import { ALIASES, dialectFor, DIALECTS, OFFERS } from "../../wire/dialect.ts";
 import { type Lookup, systemLookup } from "../../net/resolve.ts";
+import { describeTried } from "../../client/no_answer.ts";
 import { ask, type Context, type Question } from "./ask.ts";
-import type { Finding } from "./finding.ts";
+import { failuresOverTcp, type Finding } from "./finding.ts";
 import type { Answers } from "./verdict.ts";
 
 /** What was found, and what is to be said of how. */
@@ -181,8 +182,19 @@ function knownCode(version: number): number {
   return dialectFor(version, { typed: true })?.code ?? version;
 }
 
-/** Sets what the server's list of versions says beside the silence about them. */
+/** Sets beside silence what is known of it: TCP's failure, or the server's list of versions. */
 function explainSilence(findings: readonly Finding[]): Finding[] {
+  const isMute = ({ status }: Finding) =>
+    status === "failed" || status === "unasked";
+  // Where something came, it matters little that one of the transports is closed.
+  if (findings.every(isMute)) {
+    return findings.map((finding) => {
+      const failed = failuresOverTcp(finding);
+      if (failed.length === 0) return finding;
+      const detail = `${finding.detail}; ${describeTried(failed)}`;
+      return { ...finding, detail };
+    });
+  }
   const listed = findings.flatMap(({ status, versions = [] }) =>
     status === "verified" ? versions : []
   );

@@ -6,6 +6,7 @@
 
 import type { Transport } from "../../net/transport.ts";
 import type { Dialect } from "../../wire/dialect.ts";
+import type { Tried } from "../../client/trace.ts";
 import type { ErrorObject } from "../terminal/failure.ts";
 
 /** What came of asking in one dialect. */
@@ -35,4 +36,12 @@ export interface Finding {
   readonly versions?: readonly number[];
   readonly request?: Uint8Array;
   readonly response?: Uint8Array;
+}
+
+/** Where UDP was silent and TCP was no way either: an address or a port that is wrong, mostly. */
+export function failuresOverTcp({ error }: Finding): readonly Tried[] {
+  return (error?.tried ?? []).filter(({ transport, outcome }) =>
+    transport === "tcp" &&
+    !["silent", "closed", "rejected", "nonsense"].includes(outcome)
+  );
 }

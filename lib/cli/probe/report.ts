@@ -16,7 +16,7 @@ import {
 import { painterFor, type Tone } from "../terminal/paint.ts";
 import { type Cell, table } from "../terminal/table.ts";
 import { describeVerdict, type ProbeVerdict } from "./verdict.ts";
-import type { Finding } from "./finding.ts";
+import { failuresOverTcp, type Finding } from "./finding.ts";
 
 /** Names the output's form. */
 export const PROBE_SCHEMA = "roughly/probe/1";
@@ -155,7 +155,8 @@ function hintFor(
   if (codes.includes("certificate-signature")) {
     return "the key may be wrong; from draft 10 on, servers do not answer a request for another key";
   }
-  return codes.every((code) => code === "timeout")
-    ? "from draft 10 on, servers do not answer if the key is wrong; try without it"
-    : undefined;
+  if (!codes.every((code) => code === "timeout")) return undefined;
+  return findings.some((finding) => failuresOverTcp(finding).length > 0)
+    ? "TCP fails there as well: check the address and the port; if both are right, try without the key"
+    : "from draft 10 on, servers do not answer if the key is wrong; nor does, whatever the key, one that does not trust its own clock; try without the key";
 }

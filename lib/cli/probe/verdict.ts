@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatVersion } from "../../wire/dialect.ts";
+import { DIALECTS, formatVersion, GOOGLE_VERSION } from "../../wire/dialect.ts";
 import { formatSeconds } from "../terminal/output.ts";
 import type { Finding } from "./finding.ts";
 
@@ -25,6 +25,11 @@ export interface ProbeVerdict {
    * the local one is behind. `undefined` where no answer was verified.
    */
   readonly localClockOutsideMicros: bigint | undefined;
+  /**
+   * Was Google-Roughtime left out, since the server lists something newer? Only then there:
+   * no list of versions can name it.
+   */
+  readonly googleUnasked?: true;
 }
 
 /** Sums up. */
@@ -44,6 +49,9 @@ export function sumUp(
     ],
     verified: verified.length > 0,
     localClockOutsideMicros: verified[0]?.localClockOutsideMicros,
+    ...findings.some(({ status, version }) =>
+      status === "unasked" && version === GOOGLE_VERSION
+    ) && { googleUnasked: true },
   };
 }
 
@@ -55,7 +63,10 @@ export function describeVerdict(verdict: ProbeVerdict): string {
     .map(([name]) => name).join(" and ");
   const not = [["UDP", udp], ["TCP", tcp]].filter(([, is]) => is === "no")
     .map(([name]) => `, not over ${name}`).join("");
-  return `Verdict: speaks ${versions.join(", ")} over ${over}${not}${
+  const left = verdict.googleUnasked
+    ? ` (${DIALECTS.google.title} not asked)`
+    : "";
+  return `Verdict: speaks ${versions.join(", ")} over ${over}${not}${left}${
     verified ? "" : ", not verified"
   }; ${describeClocks(verdict.localClockOutsideMicros)}`;
 }

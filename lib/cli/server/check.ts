@@ -306,6 +306,8 @@ function describe(
     ...config.v1Context === "draft"
       ? ["Contexts of the RFC's version: as the drafts spell them"]
       : [],
-    "The configuration is usable.",
+    isSilenced(config)
+      ? "The configuration is usable, but it would not answer now."
+      : "The configuration is usable.",
   ];
 }

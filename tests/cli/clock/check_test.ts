@@ -163,17 +163,17 @@ test("clock check --nagios prints one line and ends with 0 to 3", async () => {
     [
       0,
       0,
-      "ROUGHTIME OK: local clock: within these bounds | offset=0s;-5:5;-30:30 operators=3 agreeing=3",
+      "ROUGHTIME OK: local clock: within these bounds | offset=0s;-5:5;-30:30 operators=3 agreeing=3 contradictions=0",
     ],
     [
       -7.25,
       1,
-      "ROUGHTIME WARNING: local clock: at least 6.25 s slow | offset=-6.25s;-5:5;-30:30 operators=3 agreeing=3",
+      "ROUGHTIME WARNING: local clock: at least 6.25 s slow | offset=-6.25s;-5:5;-30:30 operators=3 agreeing=3 contradictions=0",
     ],
     [
       61,
       2,
-      "ROUGHTIME CRITICAL: local clock: at least 60 s fast | offset=60s;-5:5;-30:30 operators=3 agreeing=3",
+      "ROUGHTIME CRITICAL: local clock: at least 60 s fast | offset=60s;-5:5;-30:30 operators=3 agreeing=3 contradictions=0",
     ],
   ];
   for (const [finding, expected, line] of cases) {

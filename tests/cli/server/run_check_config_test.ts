@@ -204,3 +204,21 @@ Deno.test("server run --check-config refuses what would not do", async () => {
   assert.deepEqual(out, []);
   await fails(2, /radius/, ...words, "--radius", "1e9");
 });
+
+Deno.test("server run --check-config says if it would not answer now", async () => {
+  const words = [
+    ...["server", "run", "--check-config", "--io=portable"],
+    "--listen=127.0.0.1:0",
+    ...["--private-key", SEED, "--max-radius=3"],
+  ];
+  const { code, out } = await run(...words);
+  const asJson = await run(...words, "--json");
+  assert.deepEqual([code, asJson.code], [0, 0]);
+  // It is for this machine's kernel to say which.
+  assert.equal(
+    out.at(-1),
+    json(asJson.out[0]).silencedByClock
+      ? "The configuration is usable, but it would not answer now."
+      : "The configuration is usable.",
+  );
+});
