@@ -27,7 +27,7 @@ import {
   type Target,
   toOffer,
 } from "../arguments.ts";
-import { EXIT, UsageError } from "../terminal/exit_code.ts";
+import { EXIT, SILENCE_HINT, UsageError } from "../terminal/exit_code.ts";
 import { lowerFirst, messageOf } from "../terminal/failure.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { checkPids, cpuMicrosOf, ownCpuMicros } from "./process_cpu.ts";
@@ -212,8 +212,7 @@ function endOf(
       exitCode: EXIT.noAnswer,
       code: "timeout",
       message: `no answer within ${timeout} s`,
-      hint:
-        "a server that has another key or version stays silent; 'roughly probe' shows more",
+      hint: SILENCE_HINT,
     };
   }
   return pid && summary.server === undefined

@@ -136,10 +136,12 @@ export function hintFor(error: unknown): string | undefined {
   if (error instanceof NoAnswerError && nothingListens(error)) {
     return "TCP fails there as well: check the address and the port, or look for a firewall that blocks both";
   }
-  return isTimeout(error)
-    ? "a server that has another key or version stays silent; 'roughly probe' shows more"
-    : undefined;
+  return isTimeout(error) ? SILENCE_HINT : undefined;
 }
+
+/** What silence may mean, where something may listen. */
+export const SILENCE_HINT =
+  "a server that has another key or version, or does not trust its own clock, stays silent; 'roughly probe' shows more";
 
 /** Only silence over UDP, and TCP in vain? Then it is not the key that is wrong. */
 function nothingListens({ tried }: NoAnswerError): boolean {

@@ -136,7 +136,7 @@ Deno.test("bench of a silent server ends with 3, whatever it prints", async () =
   assert.match(out.join("\n"), / sent, 0 answered, \d+ lost/);
   assert.deepEqual(err, [
     "roughly: error: no answer within 0.05 s",
-    "roughly: hint: a server that has another key or version stays silent; 'roughly probe' shows more",
+    "roughly: hint: a server that has another key or version, or does not trust its own clock, stays silent; 'roughly probe' shows more",
   ]);
   const line = json(
     (await run("bench", server.at, "--json", ...GIVES_UP)).out[0],
