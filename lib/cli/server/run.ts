@@ -15,7 +15,8 @@ import { formatKey } from "../../wire/key_text.ts";
 import type { V1Context } from "../../wire/certificate.ts";
 import { formatAddress } from "../../net/datagram.ts";
 import { every } from "../../net/heartbeat.ts";
-import { openNotifier } from "../../net/notify.ts";
+import type { Notifier } from "../../net/notify.ts";
+import { findServiceManager } from "../service_manager.ts";
 import {
   type ListenAddress,
   serve,
@@ -196,10 +197,11 @@ export async function serverRun(
     }
     announce(server, running.addresses, output);
     if (!hasKeys(keys)) warnOfNoKey(log);
-    const notifier = startNotifier(log, cleanups);
-    await notifier?.notify("READY=1");
+    const manager = findManager(log);
+    cleanups.push(() => manager?.close());
+    await manager?.notify("READY=1");
     await running.finished;
-    await notifier?.notify("STOPPING=1");
+    await manager?.notify("STOPPING=1");
     logStats(log, running.counters);
     output.out("Server stopped.");
   } finally {
@@ -309,23 +311,11 @@ function warnOfNoKey(log: Log): void {
   );
 }
 
-/** Tells the service manager, also regularly if it asked for that. */
-function startNotifier(
-  log: Log,
-  cleanups: (() => unknown)[],
-): ReturnType<typeof openNotifier> {
-  const socket = process.env.NOTIFY_SOCKET;
-  const notifier = openNotifier(socket, (error) => {
+function findManager(log: Log): Notifier | undefined {
+  return findServiceManager((error) => {
     log.log("warning", "the service manager could not be told", {
-      socket,
+      socket: process.env.NOTIFY_SOCKET,
       error,
     });
   });
-  if (notifier === undefined) return undefined;
-  cleanups.push(() => notifier.close());
-  const watchdog = Number(process.env.WATCHDOG_USEC ?? 0) / 1000;
-  if (watchdog >= 2) {
-    cleanups.push(every(watchdog / 2, () => notifier.notify("WATCHDOG=1")));
-  }
-  return notifier;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
-import process from "node:process";
-import { openNotifier } from "../../net/notify.ts";
+import {
+  findServiceManager,
+  type NotifierSources,
+} from "../service_manager.ts";
 import { messageOf } from "../terminal/failure.ts";
 import type { Output } from "../terminal/output.ts";
 
@@ -14,42 +16,24 @@ export interface RunningNotifier {
   close(): Promise<void>;
 }
 
-/** Where it learns whom to tell; for tests. */
-export interface NotifierSources {
-  /** Reads a variable. */
-  readonly env: (name: string) => string | undefined;
-  /** Opens the manager's socket. */
-  readonly open: typeof openNotifier;
-}
-
-const PROCESS: NotifierSources = {
-  env: (name) => process.env[name],
-  open: openNotifier,
-};
-
 /** Says that it is ready; nothing happens where nobody wants to know. */
 export async function startNotifier(
   output: Output,
-  { env, open }: NotifierSources = PROCESS,
+  sources?: NotifierSources,
 ): Promise<RunningNotifier | undefined> {
-  const notifier = open(env("NOTIFY_SOCKET"), (error) => {
+  const manager = findServiceManager((error) => {
     output.err(
       `roughly: warning: the service manager could not be told: ${
         messageOf(error)
       }`,
     );
-  });
-  if (notifier === undefined) return undefined;
-  await notifier.notify("READY=1");
-  const halfMs = Number(env("WATCHDOG_USEC") ?? 0) / 2000;
-  const timer = halfMs >= 1
-    ? setInterval(() => notifier.notify("WATCHDOG=1"), halfMs)
-    : undefined;
+  }, sources);
+  if (manager === undefined) return undefined;
+  await manager.notify("READY=1");
   return {
     close: async () => {
-      clearInterval(timer);
-      await notifier.notify("STOPPING=1");
-      await notifier.close();
+      await manager.notify("STOPPING=1");
+      manager.close();
     },
   };
 }

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type NotifierSources,
-  startNotifier,
-} from "../../../lib/cli/watch/notifier.ts";
+import type { NotifierSources } from "../../../lib/cli/service_manager.ts";
+import { startNotifier } from "../../../lib/cli/watch/notifier.ts";
 
 const none = { permissions: "none" } as const;
 const OUTPUT = { out: () => {}, err: () => {}, progress: () => {} };
