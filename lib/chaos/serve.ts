@@ -14,7 +14,7 @@ import {
   formatAddress,
   type Peer,
 } from "../net/datagram.ts";
-import { readIp } from "../net/ip_address.ts";
+import { isLoopback } from "../net/scope.ts";
 import { openUdp } from "../net/udp.ts";
 import type { ListenAddress } from "../server/serve.ts";
 
@@ -61,11 +61,6 @@ export interface RunningChaos extends AsyncDisposable {
   readonly finished: Promise<void>;
   /** Stops it. What is held back by then is not sent any more. */
   shutdown(): Promise<void>;
-}
-
-function isLoopback(hostname: string): boolean {
-  const { family, text } = readIp(hostname) ?? {};
-  return family === 4 ? text?.startsWith("127.") === true : text === "::1";
 }
 
 /**

@@ -23,6 +23,17 @@ for (
 ) OWN.addSubnet(network, prefix, family);
 
 /**
+ * Is this an address of this machine alone?
+ *
+ * @param hostname A literal address; anything else is not.
+ */
+export function isLoopback(hostname: string): boolean {
+  const ip = readIp(hostname);
+  return ip !== undefined &&
+    (ip.family === 4 ? ip.bytes[0] === 127 : ip.text === "::1");
+}
+
+/**
  * Is this a loopback, private or link-local address?
  *
  * @param hostname A literal address; anything else is not.

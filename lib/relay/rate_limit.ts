@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ipOf, readIp } from "../net/ip_address.ts";
+import { holderOf } from "../net/connection_share.ts";
 
 /** Clients that are remembered; whoever was not there for longest is forgotten. */
 const MAX_CLIENTS = 4096;
@@ -55,7 +55,7 @@ export class RateLimit {
    */
   take(client = ""): number {
     const { perMinute, perMinuteInAll } = this.#options;
-    const key = networkOf(client);
+    const key = holderOf(client);
     const own = this.#clients.get(key) ??
       { left: perMinute, at: this.#options.now() };
     this.#clients.delete(key);
@@ -84,13 +84,4 @@ export class RateLimit {
       ? 0
       : Math.ceil((1 - bucket.left) * MINUTE_MS / perMinute);
   }
-}
-
-/** Who has an IPv6 address has a network full of them. */
-function networkOf(client: string): string {
-  const ip = readIp(client);
-  if (ip?.family !== 6) return ip?.text ?? client;
-  const prefix = new Uint8Array(16);
-  prefix.set(ip.bytes.subarray(0, 8));
-  return ipOf(prefix).text;
 }

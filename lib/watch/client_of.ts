@@ -5,7 +5,7 @@
  */
 
 import { readIp } from "../net/ip_address.ts";
-import { isLoopback } from "./host_check.ts";
+import { isLoopback } from "../net/scope.ts";
 
 /**
  * The address of a client. What a proxy says is believed of one on this machine alone: whoever

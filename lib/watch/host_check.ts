@@ -6,14 +6,7 @@
  * @module
  */
 
-import { readIp } from "../net/ip_address.ts";
-
-/** Is it an address of this machine alone? */
-export function isLoopback(hostname: string): boolean {
-  const ip = readIp(hostname);
-  return ip !== undefined &&
-    (ip.family === 4 ? ip.bytes[0] === 127 : ip.text === "::1");
-}
+import { isLoopback } from "../net/scope.ts";
 
 /**
  * May a request with this `Host` be answered?

@@ -5,7 +5,7 @@
  */
 
 import type { ListedServer } from "../ecosystem/list.ts";
-import { readIp } from "../net/ip_address.ts";
+import { isOwnAddress } from "../net/scope.ts";
 
 /** Seconds between rounds where nobody says how many. */
 export const DEFAULT_INTERVAL_SECONDS = 300;
@@ -18,16 +18,7 @@ const JITTER = 0.05;
 
 /** Is a host on this machine, or on a network that is not the world's? */
 export function isNear(host: string): boolean {
-  if (/^(.+\.)?localhost\.?$/i.test(host)) return true;
-  const ip = readIp(host);
-  if (ip === undefined) return false;
-  const [a = 0, b = 0] = ip.bytes;
-  if (ip.family === 4) {
-    return a === 127 || a === 10 || (a === 172 && b >= 16 && b < 32) ||
-      (a === 192 && b === 168) || (a === 169 && b === 254);
-  }
-  return ip.text === "::1" || (a & 0xfe) === 0xfc ||
-    (a === 0xfe && (b & 0xc0) === 0x80);
+  return /^(.+\.)?localhost\.?$/i.test(host) || isOwnAddress(host);
 }
 
 /** Seconds between rounds that are right for a list. */

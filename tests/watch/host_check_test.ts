@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { isLoopback, isOwnHost } from "../../lib/watch/host_check.ts";
+import { isLoopback } from "../../lib/net/scope.ts";
+import { isOwnHost } from "../../lib/watch/host_check.ts";
 
 const none = { permissions: "none" } as const;
 

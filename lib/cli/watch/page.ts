@@ -11,7 +11,7 @@ import { createApp } from "../../watch/app.ts";
 import type { Archive } from "../../watch/archive.ts";
 import { EventStream } from "../../watch/event_stream.ts";
 import { clientOf } from "../../watch/client_of.ts";
-import { isLoopback } from "../../watch/host_check.ts";
+import { isLoopback } from "../../net/scope.ts";
 import type { ListCare } from "../../watch/list_care.ts";
 import { renderWatchMetrics } from "../../watch/metrics.ts";
 import { serveWeb } from "../../watch/serve.ts";
