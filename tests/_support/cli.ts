@@ -13,6 +13,7 @@ import type { Signer } from "../../lib/crypto/ed25519.ts";
 import { createDelegation } from "../../lib/server/delegation.ts";
 import type { Exchange } from "../../lib/wire/errors.ts";
 import { formatKey, parseKey } from "../../lib/wire/key_text.ts";
+import { linuxUdpProblem } from "../../lib/net/linux/udp.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { Server } from "../../lib/server/core.ts";
 import type { ServerOptions } from "../../lib/server/options.ts";
@@ -344,12 +345,18 @@ export interface RunningProcess extends AsyncDisposable {
   stop(signal: Deno.Signal): Promise<Ended>;
 }
 
-/** Starts `server run` on any port and waits until it says that it listens. */
+/**
+ * Starts `server run` on any port and waits until it says that it listens. It has one worker,
+ * which is cheaper than one for each core, unless it is told how to serve.
+ */
 export async function startServer(
   args: readonly string[] = [],
   options: ProcessOptions = {},
 ): Promise<RunningProcess> {
   const words = ["--host", "127.0.0.1", "--port", "0", "--trust-clock"];
+  const isTold = args.some((arg) => /^--(io|workers)/.test(arg)) ||
+    options.permissions !== undefined || linuxUdpProblem() !== undefined;
+  if (!isTold) words.push("--workers=1");
   const child = command(["server", "run", ...words, ...args], options).spawn();
   const out = new Lines(child.stdout);
   const err = new Lines(child.stderr);

@@ -67,6 +67,7 @@ export async function openPool(
     workers,
     maxBatch: 128,
     maxDelayMicros: 1000,
+    rehearse: false,
     receiveBufferBytes: 1 << 20,
     onEvent: (event) => void events.push(event),
     ...options,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { locate, npm } from "../_support/npm_tools.ts";
+import { locate, npm, type Tool } from "../_support/npm_tools.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const RUNTIMES = ["node@22", "bun@1"];
+const RUNTIMES: readonly Tool[] = ["node", "bun"];
 
 async function copySources(from: URL, to: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(from)) {
@@ -37,18 +37,18 @@ Deno.test("client, server and verifier work in Node and Bun", async (t) => {
       new URL("tests/_support/runtime_check.mjs", ROOT),
       `${folder}/tests/_support/check.mjs`,
     );
-    const [installed, ...paths] = await Promise.all([
+    const [installed, tools] = await Promise.all([
       npm(["install", "--no-fund", "--no-audit", ...packages], folder),
-      ...RUNTIMES.map((runtime) => locate(runtime, folder)),
+      locate(),
     ]);
-    const checks = paths.map((path) =>
-      path === undefined || installed === undefined
-        ? undefined
-        : new Deno.Command(path, {
-          args: ["tests/_support/check.mjs"],
-          cwd: folder,
-        }).output()
-    );
+    const checks = RUNTIMES.map((runtime) => {
+      const path = tools.get(runtime);
+      if (path === undefined || installed === undefined) return undefined;
+      return new Deno.Command(path, {
+        args: ["tests/_support/check.mjs"],
+        cwd: folder,
+      }).output();
+    });
     for (const [i, runtime] of RUNTIMES.entries()) {
       const check = checks[i];
       await t.step({

@@ -9,7 +9,7 @@ function controlled(): Disposable & { nowMs: number; taken: number } {
   const { now } = performance;
   const { push } = PacketReader.prototype;
   const state = {
-    nowMs: 0,
+    nowMs: performance.now(),
     taken: 0,
     [Symbol.dispose]: () => {
       performance.now = now;

@@ -13,7 +13,6 @@ import {
   ignoredByWatch,
   type WatchOptions,
 } from "./options.ts";
-import { watch } from "./run.ts";
 
 /** Adds `watch`. */
 export function addWatch(
@@ -34,6 +33,8 @@ export function addWatch(
     .action(async (list: string | undefined) => {
       const options = command.opts<WatchOptions>();
       refuseIgnored(command, ignoredByWatch(options));
+      // Its page and its web server would be loaded by every other command too.
+      const { watch } = await import("./run.ts");
       done(await watch(list, { ...options, ...program.opts() }, output));
     });
 }

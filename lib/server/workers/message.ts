@@ -22,6 +22,8 @@ export type Order =
     readonly maxBatch: number;
     /** Longest time that datagrams are let gather, in microseconds. */
     readonly maxDelayMicros: number;
+    /** Whether it rehearses before it is ready. */
+    readonly rehearse: boolean;
     /** Counts orders, so that a worker who was woken knows how many to wait for. */
     readonly orders: Int32Array;
   }

@@ -35,6 +35,8 @@ export interface WorkerPoolOptions {
   readonly receiveBufferBytes?: number | undefined;
   /** Told what an operator should know. */
   readonly onEvent: EventSink;
+  /** Whether they rehearse before they are ready; yes unless told otherwise, for tests. */
+  readonly rehearse?: boolean;
   /** Starts a thread that runs `thread.ts`; for tests. */
   readonly spawn?: (() => Worker) | undefined;
 }
@@ -232,6 +234,7 @@ class Member {
       port,
       maxBatch: this.#options.maxBatch,
       maxDelayMicros: this.#options.maxDelayMicros,
+      rehearse: this.#options.rehearse ?? true,
       orders: this.#orders,
     });
   }

@@ -101,7 +101,7 @@ async function run(order: Extract<Order, { kind: "start" }>): Promise<void> {
   });
   created.resolve(server);
   const slots = server.openSlots() as FastResponder;
-  await rehearse(server, slots);
+  if (order.rehearse) await rehearse(server, slots);
   pace = new Pace(order.maxDelayMicros / 1000);
   const ring = openPacketRing({
     hostname: order.hostname,

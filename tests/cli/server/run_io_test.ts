@@ -78,7 +78,8 @@ linux(
 linux(
   "server run has a thread for each core unless told otherwise",
   async () => {
-    await using server = await startServer([...KEY, "--log-format=json"]);
+    const words = ["--io=auto", "--log-format=json"];
+    await using server = await startServer([...KEY, ...words]);
     const { io, workers } = await logged(server, "sockets");
     assert.deepEqual([io, workers], ["linux", navigator.hardwareConcurrency]);
     await ask(server, 1);

@@ -28,6 +28,7 @@ linux(
     for (let at = 0; at < total;) {
       // From one port after the other, so that every worker gets some.
       using attacker = await Client.open(running);
+      using client = await Client.open(running);
       for (let round = 0; round < 32 && at < total; round++) {
         const count = Math.min(32, total - at);
         const batch = Array.from(
@@ -36,7 +37,6 @@ linux(
         );
         at += count;
         await attacker.send(...batch);
-        using client = await Client.open(running);
         const { id } = ALL[good % ALL.length] as typeof ALL[0];
         await client.ask(requestFor(id, good++));
       }

@@ -39,6 +39,7 @@ class Subject implements Disposable {
     const { fd, wakeFd } = this.socket;
     this.order({
       kind: "start",
+      rehearse: false,
       server,
       socket: { fd, wakeFd },
       ...this.socket.address,

@@ -1,0 +1,17 @@
+/**
+ * All that lib/ is reached by.
+ *
+ * @module
+ */
+
+import "../../mod.ts";
+import "../../ecosystem.ts";
+import "../../clock.ts";
+import "../../server.ts";
+import "../../verify.ts";
+import "../../wire.ts";
+import "../../relay.ts";
+import "../../chaos.ts";
+import "../../cli.ts";
+// Threads of `serve()` begin here; no import names it.
+import "../../lib/server/workers/thread.ts";
