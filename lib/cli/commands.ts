@@ -1,14 +1,13 @@
 /**
- * The one table of commands that drives parsing and help.
+ * The one table of commands that drives parsing and help. What a command runs is loaded when
+ * it is run: the others need not wait for it.
  *
  * @module
  */
 
-import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
-import { DEFAULT_DELAY_MICROS } from "../server/listen.ts";
-import { DEFAULT_PORT } from "../server/serve.ts";
+import { DEFAULT_DELAY_MICROS, DEFAULT_PORT } from "../server/serve_options.ts";
 import {
   parseChoice,
   parseCount,
@@ -37,31 +36,27 @@ import { offering } from "./manual/words.ts";
 import { versionText } from "./version.ts";
 import { bundledList } from "../ecosystem/bundled.ts";
 import { DIALECTS } from "../wire/dialect.ts";
-import { addBench, BENCH_SCHEMA } from "./bench/command.ts";
+import { addBench } from "./bench/command.ts";
 import { KEY_FILE, KEY_VARIABLES } from "./server/key_source.ts";
 import { addWatch } from "./watch/command.ts";
-import { WATCH_SCHEMA } from "./watch/events.ts";
 import { addClock, addEcosystem, addReport } from "./commands_many.ts";
 import type { Output } from "./terminal/output.ts";
-import { probe, type ProbeOptions } from "./probe/command.ts";
-import { PROBE_SCHEMA } from "./probe/report.ts";
-import { query, QUERY_SCHEMA, type QueryOptions } from "./query.ts";
+import type { ProbeOptions } from "./probe/command.ts";
+import type { QueryOptions } from "./query.ts";
+import type { DelegateOptions } from "./server/delegate.ts";
+import type { KeygenOptions } from "./server/keygen.ts";
+import type { PubkeyOptions } from "./server/pubkey.ts";
+import type { RunOptions } from "./server/run.ts";
 import {
+  BENCH_SCHEMA,
+  CHECK_CONFIG_SCHEMA,
   DELEGATE_SCHEMA,
-  type DelegateOptions,
-  serverDelegate,
-} from "./server/delegate.ts";
-import {
   KEYGEN_SCHEMA,
-  type KeygenOptions,
-  serverKeygen,
-} from "./server/keygen.ts";
-import {
+  PROBE_SCHEMA,
   PUBKEY_SCHEMA,
-  type PubkeyOptions,
-  serverPubkey,
-} from "./server/pubkey.ts";
-import { ignoredByRun, type RunOptions, serverRun } from "./server/run.ts";
+  QUERY_SCHEMA,
+  WATCH_SCHEMA,
+} from "./schema.ts";
 
 /** A command that was recognised. */
 export interface Entered {
@@ -187,6 +182,7 @@ function addQuery(program: Command, output: Output, done: Done): Command {
     )
     .action(async (words: string[], options: QueryOptions) => {
       const { verbose } = program.opts<{ verbose?: boolean }>();
+      const { query } = await import("./query.ts");
       done(await query(words, { ...options, verbose }, output));
     });
 }
@@ -216,6 +212,7 @@ function addProbe(program: Command, output: Output, done: Done): Command {
         because: "with --offer, which names all that is asked",
         when: options.offer !== undefined,
       }]);
+      const { probe } = await import("./probe/command.ts");
       done(await probe(words, { ...options, ...program.opts() }, output));
     });
 }
@@ -334,6 +331,7 @@ function addServerRun(server: Command, output: Output, done: Done): Command {
     .action(async () => {
       applyEnvironment(command, RUN_VARIABLES);
       const options = command.opts<RunOptions>();
+      const { ignoredByRun, serverRun } = await import("./server/run.ts");
       refuseIgnored(command, ignoredByRun(options));
       done(await serverRun(options, output));
     });
@@ -351,9 +349,10 @@ function addServerPubkey(
       `file with the key (default: the environment, then ${KEY_FILE})`,
     )
     .option("--json", "print one line of JSON")
-    .action(async (file: string | undefined, options: PubkeyOptions) =>
-      done(await serverPubkey(file, options, output))
-    );
+    .action(async (file: string | undefined, options: PubkeyOptions) => {
+      const { serverPubkey } = await import("./server/pubkey.ts");
+      done(await serverPubkey(file, options, output));
+    });
 }
 
 function addServerDelegate(
@@ -375,9 +374,10 @@ function addServerDelegate(
     .option("--out <file>", "file to write", "delegation.json")
     .option("--force", "replace the file if it exists")
     .option("--json", "print one line of JSON")
-    .action(async (options: DelegateOptions) =>
-      done(await serverDelegate(options, output))
-    );
+    .action(async (options: DelegateOptions) => {
+      const { serverDelegate } = await import("./server/delegate.ts");
+      done(await serverDelegate(options, output));
+    });
 }
 
 function addServerKeygen(
@@ -392,7 +392,8 @@ function addServerKeygen(
     .option("--out <file>", "file to write", KEY_FILE)
     .option("--force", "replace the file if it exists")
     .option("--json", "print one line of JSON")
-    .action(async (options: KeygenOptions) =>
-      done(await serverKeygen(options, output))
-    );
+    .action(async (options: KeygenOptions) => {
+      const { serverKeygen } = await import("./server/keygen.ts");
+      done(await serverKeygen(options, output));
+    });
 }

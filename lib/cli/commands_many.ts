@@ -1,6 +1,6 @@
 /**
  * The commands that ask several servers, or judge what several said: `ecosystem`, `report`
- * and `clock`.
+ * and `clock`. What a command runs is loaded when it is run: the others need not wait for it.
  *
  * @module
  */
@@ -12,38 +12,27 @@ import {
   parseInterval,
   parseTimeout,
 } from "./arguments.ts";
-import { CHECK_SCHEMA, type CheckOptions, clockCheck } from "./clock/check.ts";
-import { clockSet, SET_SCHEMA, type SetOptions } from "./clock/set.ts";
-import { clockWait, WAIT_SCHEMA, type WaitOptions } from "./clock/wait.ts";
-import {
-  ecosystemLint,
-  LINT_SCHEMA,
-  type LintCommandOptions,
-} from "./ecosystem/lint.ts";
-import {
-  ecosystemList,
-  LIST_SCHEMA,
-  type ListOptions,
-} from "./ecosystem/list.ts";
-import {
-  ecosystemMalfeasance,
-  MALFEASANCE_SCHEMA,
-  type MalfeasanceOptions,
-} from "./ecosystem/malfeasance.ts";
-import { ecosystemState, STATE_SCHEMA } from "./ecosystem/state.ts";
+import type { CheckOptions } from "./clock/check.ts";
+import type { SetOptions } from "./clock/set.ts";
+import type { WaitOptions } from "./clock/wait.ts";
+import type { LintCommandOptions } from "./ecosystem/lint.ts";
+import type { ListOptions } from "./ecosystem/list.ts";
+import type { MalfeasanceOptions } from "./ecosystem/malfeasance.ts";
 import type { ManyOptions } from "./ecosystem/many_options.ts";
 import type { Output } from "./terminal/output.ts";
+import type { ReportOptions } from "./report/judge.ts";
+import type { SubmitCommandOptions } from "./report/submit.ts";
 import {
+  CHECK_SCHEMA,
+  LINT_SCHEMA,
+  LIST_SCHEMA,
+  MALFEASANCE_SCHEMA,
   REPORT_SCHEMA,
-  reportExplain,
-  type ReportOptions,
-  reportVerify,
-} from "./report/judge.ts";
-import {
-  reportSubmit,
+  SET_SCHEMA,
+  STATE_SCHEMA,
   SUBMIT_SCHEMA,
-  type SubmitCommandOptions,
-} from "./report/submit.ts";
+  WAIT_SCHEMA,
+} from "./schema.ts";
 
 /** Takes an action's exit code. */
 type Done = (exitCode: number) => void;
@@ -96,17 +85,19 @@ export function addEcosystem(
         "print one line of JSON for each server, and one with the consensus",
       ),
     3,
-  ).action(async (list: string | undefined, options: ManyOptions) =>
-    done(await ecosystemState(list, { ...options, ...program.opts() }, output))
-  );
+  ).action(async (list: string | undefined, options: ManyOptions) => {
+    const { ecosystemState } = await import("./ecosystem/state.ts");
+    done(await ecosystemState(list, { ...options, ...program.opts() }, output));
+  });
   const list = group.command("list")
     .description("show the servers of a list, without asking them")
     .argument("[list]", LOCAL_LIST_HELP)
     .option("--list <list>", "the same as the argument")
     .option("--json", "print one line of JSON")
-    .action(async (list: string | undefined, options: ListOptions) =>
-      done(await ecosystemList(list, options, output))
-    );
+    .action(async (list: string | undefined, options: ListOptions) => {
+      const { ecosystemList } = await import("./ecosystem/list.ts");
+      done(await ecosystemList(list, options, output));
+    });
   const malfeasance = asking(
     group.command("malfeasance")
       .description(
@@ -140,17 +131,19 @@ export function addEcosystem(
       )
       .option("--json", "print one line of JSON"),
     3,
-  ).action(async (options: MalfeasanceOptions) =>
-    done(await ecosystemMalfeasance({ ...options, ...program.opts() }, output))
-  );
+  ).action(async (options: MalfeasanceOptions) => {
+    const { ecosystemMalfeasance } = await import("./ecosystem/malfeasance.ts");
+    done(await ecosystemMalfeasance({ ...options, ...program.opts() }, output));
+  });
   const lint = group.command("lint")
     .description("check a server list for mistakes")
     .argument("<list>", `${LIST_HELP}; - for standard input`)
     .option("--strict", "treat warnings as errors")
     .option("--json", "print one line of JSON")
-    .action(async (list: string, options: LintCommandOptions) =>
-      done(await ecosystemLint(list, options, output))
-    );
+    .action(async (list: string, options: LintCommandOptions) => {
+      const { ecosystemLint } = await import("./ecosystem/lint.ts");
+      done(await ecosystemLint(list, options, output));
+    });
   return {
     group,
     commands: [
@@ -177,18 +170,20 @@ export function addReport(
     group.command("verify")
       .description("check whether a report proves that a server lied")
       .argument("<file>", REPORT_ARGUMENT),
-  ).action(async (file: string, options: ReportOptions) =>
-    done(await reportVerify(file, options, output))
-  );
+  ).action(async (file: string, options: ReportOptions) => {
+    const { reportVerify } = await import("./report/judge.ts");
+    done(await reportVerify(file, options, output));
+  });
   const explain = common(
     group.command("explain")
       .description(
         "show which replies contradict each other, by how much, and whose they are",
       )
       .argument("<file>", REPORT_ARGUMENT),
-  ).action(async (file: string, options: ReportOptions) =>
-    done(await reportExplain(file, options, output))
-  );
+  ).action(async (file: string, options: ReportOptions) => {
+    const { reportExplain } = await import("./report/judge.ts");
+    done(await reportExplain(file, options, output));
+  });
   const submit = common(
     group.command("submit")
       .description(
@@ -211,7 +206,10 @@ export function addReport(
     file: string,
     url: string | undefined,
     options: SubmitCommandOptions,
-  ) => done(await reportSubmit(file, url, options, output)));
+  ) => {
+    const { reportSubmit } = await import("./report/submit.ts");
+    done(await reportSubmit(file, url, options, output));
+  });
   return {
     group,
     commands: [
@@ -262,9 +260,10 @@ export function addClock(
       )
         .conflicts("json"),
     )
-    .action(async (options: CheckOptions) =>
-      done(await clockCheck({ ...options, ...program.opts() }, output))
-    );
+    .action(async (options: CheckOptions) => {
+      const { clockCheck } = await import("./clock/check.ts");
+      done(await clockCheck({ ...options, ...program.opts() }, output));
+    });
   const wait = common(group.command("wait"))
     .description("wait until the local clock is right, for instance at boot")
     .addOption(
@@ -275,9 +274,10 @@ export function addClock(
       ),
     )
     .addOption(seconds("--max-wait", "how long to wait in all; 0 for ever", 0))
-    .action(async (options: WaitOptions) =>
-      done(await clockWait({ ...options, ...program.opts() }, output))
-    );
+    .action(async (options: WaitOptions) => {
+      const { clockWait } = await import("./clock/wait.ts");
+      done(await clockWait({ ...options, ...program.opts() }, output));
+    });
   const set = common(group.command("set"))
     .description("step the local clock, if it is off and a majority agrees")
     .addOption(
@@ -288,9 +288,10 @@ export function addClock(
       ),
     )
     .option("--dry-run", "print what would be done, and leave the clock alone")
-    .action(async (options: SetOptions) =>
-      done(await clockSet({ ...options, ...program.opts() }, output))
-    );
+    .action(async (options: SetOptions) => {
+      const { clockSet } = await import("./clock/set.ts");
+      done(await clockSet({ ...options, ...program.opts() }, output));
+    });
   return {
     group,
     commands: [[check, CHECK_SCHEMA], [wait, WAIT_SCHEMA], [set, SET_SCHEMA]],

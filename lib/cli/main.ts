@@ -4,7 +4,6 @@
  * @module
  */
 
-import { CHECK_CONFIG_SCHEMA } from "./server/check.ts";
 import { CommanderError } from "commander";
 import { buildProgram } from "./commands.ts";
 import { EXIT } from "./terminal/exit_code.ts";
@@ -16,6 +15,7 @@ import {
   processOutput,
 } from "./terminal/output.ts";
 import { toUsageError } from "./usage.ts";
+import { CHECK_CONFIG_SCHEMA } from "./schema.ts";
 
 /**
  * Runs a command line.

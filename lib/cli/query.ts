@@ -30,6 +30,7 @@ import {
   printJson,
 } from "./terminal/output.ts";
 import { type Paint, painterFor } from "./terminal/paint.ts";
+import { QUERY_SCHEMA } from "./schema.ts";
 
 /** Options as commander gives them. */
 export interface QueryOptions {
@@ -46,9 +47,6 @@ export interface QueryOptions {
   readonly verbose?: boolean | undefined;
   readonly veryDangerouslyDisableVerification?: boolean;
 }
-
-/** Names the output's form. */
-export const QUERY_SCHEMA = "roughly/query/1";
 
 /** Whom to ask: a server of a list, or what the words say. */
 interface Asked {

@@ -37,14 +37,13 @@ import {
   type TcpPlan,
 } from "./listen_tcp.ts";
 import { closed, closeNow } from "./listener.ts";
-import type { ListenAddress, ServeOptions } from "./serve_options.ts";
+import {
+  DEFAULT_DELAY_MICROS,
+  DEFAULT_PORT,
+  type ListenAddress,
+  type ServeOptions,
+} from "./serve_options.ts";
 import { WorkerPool } from "./workers/pool.ts";
-
-/** Port of the servers in use today; RFC 10049 registers 5319. */
-export const DEFAULT_PORT = 2002;
-
-/** Longest time that datagrams are let gather: a thousandth of what the protocol tells. */
-export const DEFAULT_DELAY_MICROS = 1000;
 
 /** Most packets answered in one go, through the runtime's sockets and through the system's. */
 const PORTABLE_BATCH = 64;

@@ -15,11 +15,9 @@ import {
   parseTimeout,
   parseVersions,
 } from "../arguments.ts";
-import { bench, type BenchOptions } from "./run.ts";
+import type { BenchOptions } from "./run.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import type { Output } from "../terminal/output.ts";
-
-export { BENCH_SCHEMA } from "./run.ts";
 
 /** Adds the command. */
 export function addBench(
@@ -92,9 +90,10 @@ export function addBench(
       "allow a public address, because the server is yours",
     )
     .option("--json", "print one line of JSON")
-    .action(async (words: string[], options: BenchOptions) =>
-      done(await bench(words, options, output))
-    );
+    .action(async (words: string[], options: BenchOptions) => {
+      const { bench } = await import("./run.ts");
+      done(await bench(words, options, output));
+    });
 }
 
 function atMost(limit: number, what: string): (text: string) => number {

@@ -32,6 +32,7 @@ import { lowerFirst, messageOf } from "../terminal/failure.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { checkPids, cpuMicrosOf, ownCpuMicros } from "./process_cpu.ts";
 import { onTermination, type Termination } from "../terminal/signals.ts";
+import { BENCH_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface BenchOptions {
@@ -47,9 +48,6 @@ export interface BenchOptions {
   readonly iOperateThisServer?: boolean;
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const BENCH_SCHEMA = "roughly/bench/1";
 
 const DEFAULT_WINDOW = 64;
 

@@ -25,6 +25,7 @@ import { messageOf } from "../terminal/failure.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
 import { formatSeconds, type Output, printJson } from "../terminal/output.ts";
 import { painterFor, type Tone } from "../terminal/paint.ts";
+import { CHECK_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface CheckOptions extends ManyOptions {
@@ -32,9 +33,6 @@ export interface CheckOptions extends ManyOptions {
   readonly crit: number;
   readonly nagios?: boolean;
 }
-
-/** Names the output's form. */
-export const CHECK_SCHEMA = "roughly/clock-check/1";
 
 /** What a check comes to, in the words of monitoring, whose exit codes are the positions. */
 const STATES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;

@@ -30,15 +30,13 @@ import {
   printJson,
 } from "../terminal/output.ts";
 import { painterFor } from "../terminal/paint.ts";
+import { SET_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface SetOptions extends ManyOptions {
   readonly threshold: number;
   readonly dryRun?: boolean;
 }
-
-/** Names the output's form. */
-export const SET_SCHEMA = "roughly/clock-set/1";
 
 /** Runs the command. */
 export async function clockSet(

@@ -24,15 +24,13 @@ import { EXIT } from "../terminal/exit_code.ts";
 import type { ManyOptions } from "../ecosystem/many_options.ts";
 import { type Output, printJson } from "../terminal/output.ts";
 import { painterFor } from "../terminal/paint.ts";
+import { WAIT_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface WaitOptions extends ManyOptions {
   readonly limit: number;
   readonly maxWait: number;
 }
-
-/** Names the output's form. */
-export const WAIT_SCHEMA = "roughly/clock-wait/1";
 
 /** The pause between measurements grows from here ... */
 const FIRST_PAUSE_MS = 2_000;

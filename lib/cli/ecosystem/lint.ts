@@ -9,15 +9,13 @@ import { EXIT } from "../terminal/exit_code.ts";
 import { readList } from "./list_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { painterFor } from "../terminal/paint.ts";
+import { LINT_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface LintCommandOptions {
   readonly json?: boolean;
   readonly strict?: boolean;
 }
-
-/** Names the output's form. */
-export const LINT_SCHEMA = "roughly/ecosystem-lint/1";
 
 /** Runs the command. */
 export async function ecosystemLint(

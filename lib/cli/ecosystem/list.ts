@@ -12,15 +12,13 @@ import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { findLocalList, loadList } from "./list_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { table } from "../terminal/table.ts";
+import { LIST_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface ListOptions {
   readonly list?: string;
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const LIST_SCHEMA = "roughly/ecosystem-list/1";
 
 /** Runs the command. */
 export async function ecosystemList(

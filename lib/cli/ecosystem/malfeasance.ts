@@ -29,6 +29,7 @@ import {
   printJson,
 } from "../terminal/output.ts";
 import { painterFor } from "../terminal/paint.ts";
+import { MALFEASANCE_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface MalfeasanceOptions extends ManyOptions {
@@ -37,9 +38,6 @@ export interface MalfeasanceOptions extends ManyOptions {
   readonly ecosystemPath?: string;
   readonly reportForm: "rfc-10049" | "bare-array";
 }
-
-/** Names the output's form. */
-export const MALFEASANCE_SCHEMA = "roughly/ecosystem-malfeasance/1";
 
 /** Runs the command. */
 export async function ecosystemMalfeasance(

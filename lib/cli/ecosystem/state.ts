@@ -21,10 +21,7 @@ import { type ManyOptions, serversFor, surveyOptions } from "./many_options.ts";
 import { findLocalList } from "./list_source.ts";
 import { type Output, printJson } from "../terminal/output.ts";
 import { painterFor } from "../terminal/paint.ts";
-
-/** Names the output's form: a line for each server, and one for all of them. */
-export const STATE_SCHEMA = "roughly/ecosystem-state/1";
-const SERVER_SCHEMA = "roughly/ecosystem-server/1";
+import { SERVER_SCHEMA, STATE_SCHEMA } from "../schema.ts";
 
 /** Runs the command. */
 export async function ecosystemState(

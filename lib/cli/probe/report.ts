@@ -17,12 +17,7 @@ import { painterFor, type Tone } from "../terminal/paint.ts";
 import { type Cell, table } from "../terminal/table.ts";
 import { describeVerdict, type ProbeVerdict } from "./verdict.ts";
 import { failuresOverTcp, type Finding } from "./finding.ts";
-
-/** Names the output's form. */
-export const PROBE_SCHEMA = "roughly/probe/1";
-
-/** And the form of the line that sums up. */
-export const PROBE_VERDICT_SCHEMA = "roughly/probe-verdict/1";
+import { PROBE_SCHEMA, PROBE_VERDICT_SCHEMA } from "../schema.ts";
 
 /** What there is to print. */
 export interface Probed {

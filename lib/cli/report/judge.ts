@@ -31,15 +31,13 @@ import {
 import { standardInput } from "../terminal/streams.ts";
 import { type Paint, painterFor } from "../terminal/paint.ts";
 import { table } from "../terminal/table.ts";
+import { REPORT_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface ReportOptions {
   readonly list?: string;
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const REPORT_SCHEMA = "roughly/report/1";
 
 /** Contradictions that are told one by one: a thousand replies can have half a million. */
 const MAX_PAIRS = 100;

@@ -10,14 +10,12 @@ import { lowerFirst } from "../terminal/failure.ts";
 import { loadList } from "../ecosystem/list_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { readReport, type ReportOptions } from "./judge.ts";
+import { SUBMIT_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface SubmitCommandOptions extends ReportOptions {
   readonly tries: number;
 }
-
-/** Names the output's form. */
-export const SUBMIT_SCHEMA = "roughly/report-submit/1";
 
 /** Runs the command. */
 export async function reportSubmit(

@@ -26,9 +26,7 @@ import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { cannotBindMonitor } from "./monitor.ts";
 import { hasKeys, type LoadedKeys } from "./key_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
-
-/** Names the output's form. */
-export const CHECK_CONFIG_SCHEMA = "roughly/check-config/1";
+import { CHECK_CONFIG_SCHEMA } from "../schema.ts";
 
 /** What is to be checked and told. */
 export interface CheckedConfig {

@@ -12,6 +12,7 @@ import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { loadKeyFile } from "./key_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { writeSecret } from "./secret_file.ts";
+import { DELEGATE_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface DelegateOptions {
@@ -21,9 +22,6 @@ export interface DelegateOptions {
   readonly force?: boolean;
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const DELEGATE_SCHEMA = "roughly/delegate/1";
 
 const DAY_MICROS = 86_400_000_000n;
 

@@ -11,6 +11,7 @@ import { EXIT } from "../terminal/exit_code.ts";
 import { keyFileText } from "./key_source.ts";
 import { type Output, printable, printJson } from "../terminal/output.ts";
 import { writeSecret } from "./secret_file.ts";
+import { KEYGEN_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface KeygenOptions {
@@ -18,9 +19,6 @@ export interface KeygenOptions {
   readonly force?: boolean;
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const KEYGEN_SCHEMA = "roughly/keygen/1";
 
 /** Runs the command. */
 export async function serverKeygen(

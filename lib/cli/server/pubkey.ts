@@ -8,14 +8,12 @@ import { formatKey } from "../../wire/key_text.ts";
 import { EXIT, UsageError } from "../terminal/exit_code.ts";
 import { findKey, loadKeyFile } from "./key_source.ts";
 import { type Output, printJson } from "../terminal/output.ts";
+import { PUBKEY_SCHEMA } from "../schema.ts";
 
 /** Options as commander gives them. */
 export interface PubkeyOptions {
   readonly json?: boolean;
 }
-
-/** Names the output's form. */
-export const PUBKEY_SCHEMA = "roughly/pubkey/1";
 
 /** Runs the command. */
 export async function serverPubkey(

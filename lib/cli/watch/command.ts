@@ -33,7 +33,6 @@ export function addWatch(
     .action(async (list: string | undefined) => {
       const options = command.opts<WatchOptions>();
       refuseIgnored(command, ignoredByWatch(options));
-      // Its page and its web server would be loaded by every other command too.
       const { watch } = await import("./run.ts");
       done(await watch(list, { ...options, ...program.opts() }, output));
     });

@@ -12,9 +12,7 @@ import {
   printable,
   printJson,
 } from "../terminal/output.ts";
-
-/** Names the output's form. */
-export const WATCH_SCHEMA = "roughly/watch/1";
+import { WATCH_SCHEMA } from "../schema.ts";
 
 /** Gives what prints events. */
 export function showEvents(
