@@ -12,7 +12,8 @@ import {
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
 import { parseKey } from "../wire/key_text.ts";
-import { DEFAULT_PORT, type ListenAddress } from "../server/serve_options.ts";
+import { DEFAULT_PORT } from "../server/check_options.ts";
+import type { ListenAddress } from "../server/serve_options.ts";
 import { LEAST_VALIDITY_SECONDS } from "../server/options.ts";
 import { UsageError } from "./terminal/exit_code.ts";
 import { offering } from "./manual/words.ts";

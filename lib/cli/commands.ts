@@ -7,7 +7,7 @@
 
 import { refuseIgnored } from "./ignored.ts";
 import { Command, Option } from "commander";
-import { DEFAULT_DELAY_MICROS, DEFAULT_PORT } from "../server/serve_options.ts";
+import { DEFAULT_DELAY_MICROS, DEFAULT_PORT } from "../server/check_options.ts";
 import {
   parseChoice,
   parseCount,

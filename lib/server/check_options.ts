@@ -17,6 +17,12 @@ import {
   type Unchecked,
 } from "../wire/range.ts";
 
+/** Port of the servers in use today; RFC 10049 registers 5319. */
+export const DEFAULT_PORT = 2002;
+
+/** Longest time that datagrams are let gather: a thousandth of what the protocol tells. */
+export const DEFAULT_DELAY_MICROS = 1000;
+
 /** More threads than that are no use on any machine. */
 export const MAX_WORKERS = 1024;
 

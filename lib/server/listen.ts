@@ -37,12 +37,8 @@ import {
   type TcpPlan,
 } from "./listen_tcp.ts";
 import { closed, closeNow } from "./listener.ts";
-import {
-  DEFAULT_DELAY_MICROS,
-  DEFAULT_PORT,
-  type ListenAddress,
-  type ServeOptions,
-} from "./serve_options.ts";
+import { DEFAULT_DELAY_MICROS, DEFAULT_PORT } from "./check_options.ts";
+import type { ListenAddress, ServeOptions } from "./serve_options.ts";
 import { WorkerPool } from "./workers/pool.ts";
 
 /** Most packets answered in one go, through the runtime's sockets and through the system's. */

@@ -26,7 +26,7 @@ import {
 import type { Server } from "./core.ts";
 import { type EventSink, guarded } from "./event.ts";
 
-export { DEFAULT_PORT } from "./serve_options.ts";
+export { DEFAULT_PORT } from "./check_options.ts";
 export type { ListenerState } from "./self_check.ts";
 export type { ListenAddress, ServeOptions } from "./serve_options.ts";
 

@@ -9,12 +9,6 @@ import type { TcpLimits } from "../net/tcp_server.ts";
 import type { ServerIo } from "../net/udp.ts";
 import type { EventSink } from "./event.ts";
 
-/** Port of the servers in use today; RFC 10049 registers 5319. */
-export const DEFAULT_PORT = 2002;
-
-/** Longest time that datagrams are let gather: a thousandth of what the protocol tells. */
-export const DEFAULT_DELAY_MICROS = 1000;
-
 /** An address to listen on. */
 export interface ListenAddress {
   /** Literal address, or a name for all that it has; `::` is all of the machine's. */

@@ -235,6 +235,17 @@ rule("a test stands where its file stands, under the same name", () => {
     );
 });
 
+rule("every folder of tests is among those that are run", () => {
+  const folders = filesUnder("tests/")
+    .filter((path) => path.endsWith("_test.ts"))
+    .map((path) => path.split("/").slice(1, -1));
+  return [...new Set(folders.map((folder) => folder.join("/")))]
+    .filter((folder) =>
+      !read(`tests/rooms/${folder.replace("/", "_")}.ts`)
+        .includes(`await room("${folder}");`)
+    );
+});
+
 rule(
   "files are named in snake_case",
   () =>
