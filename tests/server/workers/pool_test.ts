@@ -209,13 +209,17 @@ linux(
           ),
         );
       }
-      await pool.refresh();
-      const ends = new Set<bigint>();
-      await Promise.all(clients.map(async (client, k) => {
-        const { delegation } = await client.ask(requestFor("draft-01", k));
-        ends.add(delegation.notAfterMicros);
-      }));
-      assert.deepEqual([...ends], [server.notAfterMicros]);
+      // It is renewed every other second; what is asked must be asked of one key.
+      for (let last: bigint | undefined; last !== server.notAfterMicros;) {
+        last = server.notAfterMicros as bigint;
+        await pool.refresh();
+        const ends = new Set<bigint>();
+        await Promise.all(clients.map(async (client, k) => {
+          const { delegation } = await client.ask(requestFor("draft-01", k));
+          ends.add(delegation.notAfterMicros);
+        }));
+        if (last === server.notAfterMicros) assert.deepEqual([...ends], [last]);
+      }
     });
     assertBalanced(pool.counters.udp);
     assert.equal(pool.counters.udp.dropped.delegation, 0);
