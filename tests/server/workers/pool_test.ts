@@ -210,7 +210,8 @@ linux(
         );
       }
       // It is renewed every other second; what is asked must be asked of one key.
-      for (let last: bigint | undefined; last !== server.notAfterMicros;) {
+      let last: bigint | undefined;
+      while (last !== server.notAfterMicros) {
         last = server.notAfterMicros as bigint;
         await pool.refresh();
         const ends = new Set<bigint>();
