@@ -13,7 +13,7 @@
 
 import { createSigner } from "../lib/crypto/ed25519.ts";
 import { Pace } from "../lib/net/linux/pace.ts";
-import { DEFAULT_DELAY_MICROS } from "../lib/server/listen.ts";
+import { DEFAULT_DELAY_MICROS } from "../lib/server/check_options.ts";
 import { openLinuxUdp, openPacketRing } from "../lib/net/linux/udp.ts";
 import { openDenoUdp } from "../lib/net/deno_udp.ts";
 import {
