@@ -3,6 +3,7 @@
 // See docs/chaos.md.
 // deno-lint-ignore-file no-console
 
+import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
 import {
   type Behaviour,
@@ -53,7 +54,7 @@ function chosen(): Behaviour[] {
 }
 
 function base64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+  return Buffer.from(bytes).toString("base64");
 }
 
 /** The files of one dialect, by name. */

@@ -45,8 +45,8 @@ export class WayMemory {
   ): Remembered {
     const ways = this.#ways;
     const { publicKey, addresses, offer } = server;
-    const mark = ({ host, port }: ServerAddress) =>
-      [publicKey.join("."), host, port, offer?.join(".")].join(" ");
+    const known = `${publicKey.join(".")} ${offer?.join(".") ?? ""}`;
+    const mark = ({ host, port }: ServerAddress) => `${known} ${host} ${port}`;
     return {
       recall: () => {
         for (const address of addresses) {

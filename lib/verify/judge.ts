@@ -182,11 +182,12 @@ const RULES: readonly ((reply: Uint8Array, rand: Uint8Array) => Uint8Array)[] =
     (reply, rand) => hashOf("sha512")(concat(rand, reply)),
   ];
 
-function noncesFor(
+function* noncesFor(
   { rand }: ReportEntry,
   { response }: ReportEntry,
-): Uint8Array[] {
-  return rand === undefined ? [] : RULES.map((rule) => rule(response, rand));
+): Generator<Uint8Array, void> {
+  if (rand === undefined) return;
+  for (const rule of RULES) yield rule(response, rand);
 }
 
 /**
@@ -204,9 +205,10 @@ function isChained(
   if (before === undefined) {
     return entry.nonce === undefined || equal(entry.nonce, nonce);
   }
-  return noncesFor(entry, before).some((hash) =>
-    equal(hash.subarray(0, nonce.length), nonce)
-  );
+  for (const hash of noncesFor(entry, before)) {
+    if (equal(hash.subarray(0, nonce.length), nonce)) return true;
+  }
+  return false;
 }
 
 /**
@@ -224,7 +226,7 @@ function requestFor(
   const { dialect, nonce: echoed } = parsed.response;
   const candidates = before === undefined
     ? [entry.nonce ?? echoed]
-    : noncesFor(entry, before);
+    : [...noncesFor(entry, before)];
   const nonces = candidates
     .map((nonce) => nonce?.subarray(0, dialect.nonceSize))
     .filter((nonce) => nonce?.length === dialect.nonceSize);
