@@ -58,7 +58,7 @@ export async function verified(
   outcome: Outcome | undefined,
   publicKey: Uint8Array = PUBLIC_KEY,
 ): Promise<Verified> {
-  assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+  if (!(outcome && "reply" in outcome)) assert.fail(Deno.inspect(outcome));
   const { reply, version } = outcome;
   const verdict = await verifyResponse({ request, response: reply, publicKey });
   if (!verdict.ok) assert.fail(Deno.inspect(verdict));

@@ -101,7 +101,7 @@ export async function verifyAll(
   outcomes: readonly Outcome[],
 ): Promise<Verified[]> {
   return await Promise.all(outcomes.map((outcome, i) => {
-    assert("reply" in outcome, Deno.inspect(outcome));
+    if (!("reply" in outcome)) assert.fail(Deno.inspect(outcome));
     return verified(requests[i] as Uint8Array, outcome.reply);
   }));
 }

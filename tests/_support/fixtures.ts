@@ -60,7 +60,7 @@ export function flip(
   source: Uint8Array,
   bit: number,
 ): Uint8Array<ArrayBuffer> {
-  const copy = Uint8Array.from(source);
+  const copy = new Uint8Array(source);
   copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
   return copy;
 }

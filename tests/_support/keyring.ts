@@ -58,7 +58,7 @@ export async function answers(
       response: outcome.reply,
       publicKey: PUBLIC_KEY,
     });
-    assert(verdict.ok, Deno.inspect(verdict));
+    if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   }
   return true;
 }

@@ -35,7 +35,7 @@ export async function replyOf(
   request: Uint8Array,
 ): Promise<Uint8Array> {
   const [outcome] = await server.handleBatch([request]);
-  assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+  if (!(outcome && "reply" in outcome)) assert.fail(Deno.inspect(outcome));
   return outcome.reply;
 }
 
@@ -161,12 +161,12 @@ export async function rejection(
   promise: Promise<unknown>,
 ): Promise<VerificationError> {
   const error = await failure(promise);
-  assert(error instanceof VerificationError, Deno.inspect(error));
+  if (!(error instanceof VerificationError)) assert.fail(Deno.inspect(error));
   return error;
 }
 
 export function assertTimeout(error: unknown): void {
-  assert(error instanceof DOMException, Deno.inspect(error));
+  if (!(error instanceof DOMException)) assert.fail(Deno.inspect(error));
   assert.equal(error.name, "TimeoutError");
 }
 

@@ -65,13 +65,15 @@ export async function askAll(server: Server): Promise<Verified[]> {
   const outcomes = await ask(server);
   return await Promise.all(ALL.map(async ({ id }, i) => {
     const outcome = outcomes[i];
-    assert(outcome && "reply" in outcome, `${id} ${Deno.inspect(outcome)}`);
+    if (!(outcome && "reply" in outcome)) {
+      assert.fail(`${id} ${Deno.inspect(outcome)}`);
+    }
     const verdict = await verifyResponse({
       request: requestFor(id),
       response: outcome.reply,
       publicKey: PUBLIC_KEY,
     });
-    assert(verdict.ok, Deno.inspect(verdict));
+    if (!verdict.ok) assert.fail(Deno.inspect(verdict));
     assert.equal(verdict.dialect, id);
     return verdict;
   }));

@@ -45,7 +45,7 @@ async function honest(
     response,
     publicKey: PUBLIC_KEY,
   });
-  assert(verdict.ok, Deno.inspect(verdict));
+  if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   assert.equal(verdict.midpointMicros, midpointIn(dialect));
   assert.equal(verdict.dialect, dialect.id);
 }
@@ -82,7 +82,7 @@ for (const dialect of ALL) {
         const verdict = await verifyResponse(exchange);
         switch (expected) {
           case "accepted": {
-            assert(verdict.ok, Deno.inspect(verdict));
+            if (!verdict.ok) assert.fail(Deno.inspect(verdict));
             const offset = behaviour.kind === "lie"
               ? behaviour.offsetMicros
               : 0n;

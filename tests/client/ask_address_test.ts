@@ -9,6 +9,7 @@ import {
   type Outgoing,
   takeGood,
 } from "../_support/fake_network.ts";
+import { SkippedTime } from "../_support/skipped_time.ts";
 
 Deno.test("ask() listens only to whom it asked", {
   permissions: "none",
@@ -36,6 +37,7 @@ Deno.test("ask() listens only to whom it asked", {
 Deno.test("ask() does not listen to an address before it is asked", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   network.onSend = ({ to, reply }) => {
     if (to === "192.0.2.1:2002") reply(GOOD, "192.0.2.2:2002");
@@ -55,6 +57,7 @@ Deno.test(
     permissions: "none",
   },
   async () => {
+    using _time = new SkippedTime();
     const network = new FakeNetwork();
     network.onSend = ({ to, reply }) => {
       if (to === "192.0.2.2:2002") reply(GOOD);
@@ -102,6 +105,7 @@ Deno.test("ask() knows who was asked in whatever spelling the answer has", {
 Deno.test("ask() believes nobody else, and tells who it was", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const cases: [hosts: string[], stranger: string, named: string][] = [
     [["192.0.2.1"], "192.0.2.2:2002", "192.0.2.2:2002"],
     [["192.0.2.1"], "192.0.2.1:2003", "192.0.2.1:2003"],
@@ -158,6 +162,7 @@ Deno.test("ask() does not wait for addresses it needs no more", {
 Deno.test("ask() takes a late answer of an address it asked first", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   let first: Outgoing | undefined;
   network.onSend = (outgoing) => {
@@ -209,6 +214,7 @@ Deno.test("ask() does without a family that this machine has not", {
 Deno.test("ask() does without an address that has no route", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   network.onSend = ({ to, reply }) => {
     if (to.startsWith("[")) return false;

@@ -8,6 +8,7 @@ import {
   GOOD,
   options,
 } from "../_support/fake_network.ts";
+import { SkippedTime } from "../_support/skipped_time.ts";
 
 Deno.test("ask() fails at once where nothing can be sent", {
   permissions: "none",
@@ -80,6 +81,7 @@ Deno.test("ask() passes on that there is no such name", {
 Deno.test("ask() gives up when the time is over", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   network.onSend = ({ reply }) => reply(BAD);
   assert.equal(await ask(options(network, { timeout: 30 })), undefined);
@@ -102,6 +104,7 @@ Deno.test("ask() gives up when the time is over and a name still not found", {
 Deno.test("ask() counts from the first time that a request went out", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   let firstAt = NaN;
   network.onSend = ({ number, reply }) => {

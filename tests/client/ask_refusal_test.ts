@@ -9,6 +9,7 @@ import {
   options,
   refusing,
 } from "../_support/fake_network.ts";
+import { SkippedTime } from "../_support/skipped_time.ts";
 
 Deno.test("ask() ends at once where the system says that nobody listens", {
   permissions: "none",
@@ -35,6 +36,7 @@ Deno.test("ask() ends at once where the system says that nobody listens", {
 Deno.test("ask() goes on while one of several addresses has not refused", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = refusing("192.0.2.1:2002");
   const told = network.onSend;
   network.onSend = (datagram) => {

@@ -14,6 +14,7 @@ import {
   REQUESTS,
   takeGood,
 } from "../_support/fake_network.ts";
+import { SkippedTime } from "../_support/skipped_time.ts";
 
 Deno.test("retryInterval() grows by half from a second to a day", {
   permissions: "none",
@@ -76,6 +77,7 @@ Deno.test("ask() lets the judge keep a response", {
 Deno.test("ask() goes on until the judge is satisfied", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   const judged: Uint8Array[] = [];
   network.onSend = ({ reply }) => {
@@ -142,6 +144,7 @@ Deno.test("ask() judges one arrival at a time and in order", {
 Deno.test("ask() listens to the end after the last request", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   network.onSend = ({ reply }) => void setTimeout(() => reply(GOOD), 40);
   assert(await ask(options(network, { retries: 1, timeout: 20_000 })));
@@ -151,6 +154,7 @@ Deno.test("ask() listens to the end after the last request", {
 Deno.test("ask() takes the offers in turn, as often as it is told", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const run = async (
     changes: Partial<AskOptions<Arrival>>,
   ): Promise<[number[], Arrival | undefined]> => {
@@ -190,6 +194,7 @@ Deno.test("ask() takes the offers in turn, as often as it is told", {
 Deno.test("ask() tells each step, and what it drops", {
   permissions: "none",
 }, async () => {
+  using _time = new SkippedTime();
   const network = new FakeNetwork();
   network.onSend = ({ reply, number }) => {
     reply(BAD, "192.0.2.9:2002");

@@ -92,7 +92,7 @@ async function play(
       const signedMicros = world.truthMicros;
       world.pass(back);
       if (deed === "silent") {
-        return Promise.reject(new DOMException("late", "TimeoutError"));
+        return Promise.reject(late);
       }
       if (deed === "spoilt") return Promise.reject(spoilt);
       const midpointMicros = signedMicros + deed.say;
@@ -103,6 +103,7 @@ async function play(
   return { measurement, truthMicros: world.truthMicros };
 }
 
+const late = new DOMException("late", "TimeoutError");
 const spoilt = new VerificationError({ code: "merkle-root" }, {
   request: new Uint8Array(),
   response: new Uint8Array(),

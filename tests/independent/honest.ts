@@ -113,8 +113,14 @@ async function batchOf(
   });
 }
 
-/** All dialects, batch sizes and offers; version 1 in both spellings. */
-export async function honestExchanges(): Promise<Honest[]> {
+let pool: Promise<readonly Honest[]> | undefined;
+
+/** All dialects, batch sizes and offers; version 1 in both spellings. Always the same. */
+export function honestExchanges(): Promise<readonly Honest[]> {
+  return pool ??= makeExchanges();
+}
+
+async function makeExchanges(): Promise<Honest[]> {
   const all: Honest[] = [];
   let number = 0;
   for (const dialect of ALL) {

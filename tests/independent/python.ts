@@ -4,6 +4,7 @@
  * @module
  */
 
+import { base64 } from "@scure/base";
 import type { Exchange } from "../../verify.ts";
 
 /** What either verifier says, in words that can be compared. */
@@ -24,20 +25,12 @@ export class NoPython extends Error {}
 
 const FOLDER = `${import.meta.dirname}`;
 
-function base64(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return btoa(text);
-}
-
 /** An exchange as the process reads it, and as differences are printed. */
 export function inBase64(exchange: Exchange): Record<keyof Exchange, string> {
   return {
-    request: base64(exchange.request),
-    response: base64(exchange.response),
-    publicKey: base64(exchange.publicKey),
+    request: base64.encode(exchange.request),
+    response: base64.encode(exchange.response),
+    publicKey: base64.encode(exchange.publicKey),
   };
 }
 

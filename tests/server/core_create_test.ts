@@ -68,7 +68,7 @@ for (
     none,
     async () => {
       await assert.rejects(Server.create({ privateKey }), (error) => {
-        assert(error instanceof ServerError, Deno.inspect(error));
+        if (!(error instanceof ServerError)) assert.fail(Deno.inspect(error));
         assert.equal(error.code, "key");
         // It may be a secret with a typing error in it.
         if (typeof privateKey === "string" && privateKey !== "") {

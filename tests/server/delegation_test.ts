@@ -35,7 +35,7 @@ const none = { permissions: "none" } as const;
 
 async function good(text: string): Promise<Delegated> {
   const result = await parseDelegation(text);
-  assert(result.ok, Deno.inspect(result));
+  if (!result.ok) assert.fail(Deno.inspect(result));
   return result.delegated;
 }
 
@@ -119,11 +119,13 @@ for (const v1Context of ["rfc", "draft"] as const) {
       for (const { id, time } of ALL) {
         const request = requestFor(id);
         const [outcome] = await responder.respond([request], MOMENT);
-        assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+        if (!(outcome && "reply" in outcome)) {
+          assert.fail(Deno.inspect(outcome));
+        }
         const response = outcome.reply;
         const exchange = { request, response, publicKey: PUBLIC_KEY };
         const verdict = await verifyResponse(exchange);
-        assert(verdict.ok, Deno.inspect(verdict));
+        if (!verdict.ok) assert.fail(Deno.inspect(verdict));
         assert.equal(verdict.dialect, id);
         const { delegation } = verdict;
         assert.deepEqual(delegation.publicKey, ONLINE_KEY);

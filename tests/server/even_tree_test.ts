@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hashOf } from "../../lib/crypto/hash.ts";
-import { buildTree, leafHash } from "../../lib/crypto/merkle.ts";
+import { buildTree } from "../../lib/crypto/merkle.ts";
 import { leavesFor } from "../../lib/server/even_tree.ts";
 import type { Responder } from "../../lib/server/responder.ts";
 import { verifyResponse } from "../../lib/verify/response.ts";
@@ -21,8 +20,9 @@ Deno.test(
   "the tree of any batch of clients without TYPE has an even number of levels",
   none,
   () => {
-    const hash = hashOf("sha512/32");
-    const leaf = leafHash(hash, bytes(32, 1));
+    // Whatever the nodes are, the levels are as many.
+    const leaf = bytes(32, 1);
+    const hash = () => leaf;
     fc.assert(fc.property(fc.integer({ min: 1, max: 256 }), (count) => {
       for (const dialect of ALL) {
         const leaves = leavesFor(dialect, count);

@@ -105,10 +105,10 @@ Deno.test("Server signs with delegated keys beside its own", none, async () => {
       publicKey,
     });
     const [outcome] = await server.handleBatch([request]);
-    assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+    if (!(outcome && "reply" in outcome)) assert.fail(Deno.inspect(outcome));
     const response = outcome.reply;
     const verdict = await verifyResponse({ request, response, publicKey });
-    assert(verdict.ok, Deno.inspect(verdict));
+    if (!verdict.ok) assert.fail(Deno.inspect(verdict));
   }
 });
 
@@ -346,7 +346,7 @@ Deno.test(
     const response = outcome.reply;
     const exchange = { request, response, publicKey: PUBLIC_KEY };
     const verdict = await verifyResponse(exchange);
-    assert(verdict.ok, Deno.inspect(verdict));
+    if (!verdict.ok) assert.fail(Deno.inspect(verdict));
     assert.deepEqual(
       Uint8Array.from(verdict.delegation.publicKey),
       Uint8Array.from(own.online.signer.publicKey),
@@ -417,11 +417,11 @@ Deno.test("a long-term signer that never answers does not stop the server", asyn
   for (let i = 0; i < 3; i++) {
     const request = requestFor("rfc-10049", i);
     const [outcome] = await server.handleBatch([request]);
-    assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+    if (!(outcome && "reply" in outcome)) assert.fail(Deno.inspect(outcome));
   }
   // Nor does it keep a better one from taking its place.
   await server.replaceKeys({ longTerm: [LONG_TERM] });
   server.now += 3500n * SECOND;
   const [outcome] = await server.handleBatch([requestFor("rfc-10049", 9)]);
-  assert(outcome && "reply" in outcome, Deno.inspect(outcome));
+  if (!(outcome && "reply" in outcome)) assert.fail(Deno.inspect(outcome));
 });

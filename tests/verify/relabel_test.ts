@@ -272,9 +272,10 @@ async function passing(
   nonce?: Uint8Array,
 ): Promise<{ request: Uint8Array; response: Uint8Array }[]> {
   const found: { request: Uint8Array; response: Uint8Array }[] = [];
+  const questions = [...questionsFor(asked, label, nonce)];
   for (const dressed of dressings(reply, label)) {
     const response = packetOf(dressed, label);
-    for (const request of questionsFor(asked, label, nonce)) {
+    for (const request of questions) {
       const exchange = { request, response, publicKey: PUBLIC_KEY };
       if ((await verifyResponse(exchange)).ok) {
         found.push({ request, response });

@@ -81,7 +81,7 @@ function agrees(
   const choice = read(reader, packet, slot);
   if (choice === undefined) return undefined;
   const parsed = parseRequest(packet);
-  assert(parsed.ok, Deno.inspect(parsed));
+  if (!parsed.ok) assert.fail(Deno.inspect(parsed));
   const { request } = parsed;
   assert(packet.length >= 1024 && packet.length <= INPUT_BYTES);
   assert(!request.message.has(TAG.SREP));
