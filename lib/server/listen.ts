@@ -101,6 +101,8 @@ export async function openAll(
       );
     }
     if (limits.cut) tell(limits.cut);
+    // A thread takes a while to start; an address that is taken is told of at once.
+    await Promise.all(listening.pools.map((pool) => pool.start()));
   } catch (error) {
     await closeAll(listening);
     throw error;
@@ -315,7 +317,7 @@ async function openDatagrams(
   const where = { hostname, port, maxBatch: batchSize(io, options) };
   if (open) return await open(where);
   if (workers === 0) return await openServerUdp(io, where);
-  return await WorkerPool.open(server, {
+  return WorkerPool.bind(server, {
     ...where,
     workers,
     maxDelayMicros,

@@ -62,7 +62,7 @@ export async function openPool(
   options: Partial<WorkerPoolOptions> = {},
 ): Promise<TestPool> {
   const events: ServerEvent[] = [];
-  const pool = await WorkerPool.open(server, {
+  const pool = WorkerPool.bind(server, {
     ...LOOPBACK,
     workers,
     maxBatch: 128,
@@ -72,6 +72,7 @@ export async function openPool(
     onEvent: (event) => void events.push(event),
     ...options,
   });
+  await pool.start();
   return Object.assign(pool, {
     events,
     [Symbol.asyncDispose]: () => pool.close(),

@@ -19,7 +19,7 @@ import type { EventSink } from "../event.ts";
 import type { PortableServer } from "../options.ts";
 import type { Order, Report } from "./message.ts";
 
-/** Options of {@linkcode WorkerPool.open}. */
+/** Options of {@linkcode WorkerPool.bind}. */
 export interface WorkerPoolOptions {
   /** Literal address. */
   readonly hostname: string;
@@ -88,18 +88,14 @@ export class WorkerPool {
   }
 
   /**
-   * Binds the sockets and starts the workers.
+   * Binds the sockets. Nobody is answered before {@linkcode WorkerPool.start}.
    *
    * @param server Made with `exportable`.
    * @param options Where, and how many.
-   * @returns The pool, once all workers are ready.
-   * @throws {ServerError} If the server cannot be told to other threads, or they do not start.
+   * @throws {ServerError} If the server cannot be told to other threads.
    * @throws What binding throws, such as `AddrInUse`.
    */
-  static async open(
-    server: Server,
-    options: WorkerPoolOptions,
-  ): Promise<WorkerPool> {
+  static bind(server: Server, options: WorkerPoolOptions): WorkerPool {
     if (server.export() === undefined) {
       throw new ServerError(
         "config",
@@ -127,14 +123,21 @@ export class WorkerPool {
       sockets.forEach((socket) => socket.close());
       throw error;
     }
-    const pool = new WorkerPool(server, sockets, options);
+    return new WorkerPool(server, sockets, options);
+  }
+
+  /**
+   * Starts the workers. If they do not start, the pool is closed.
+   *
+   * @throws {ServerError} If they do not.
+   */
+  async start(): Promise<void> {
     try {
-      await Promise.all(pool.#members.map((member) => member.ready));
+      await Promise.all(this.#members.map((member) => member.start()));
     } catch (cause) {
-      await pool.close();
+      await this.close();
       throw new ServerError("config", "Cannot start workers", { cause });
     }
-    return pool;
   }
 
   /** What all workers have done so far, also those that are gone. */
@@ -173,13 +176,11 @@ export class WorkerPool {
 
 /** One socket, and the worker that has it. */
 class Member {
-  readonly ready: Promise<void>;
   readonly finished: Promise<void>;
   readonly #server: Server;
   readonly #socket: LibcSocket;
   readonly #options: WorkerPoolOptions;
-  readonly #becomeReady: () => void;
-  readonly #fail: (error: unknown) => void;
+  readonly #ready = Promise.withResolvers<void>();
   readonly #finish: () => void;
   #worker: Worker | undefined;
   #orders = new Int32Array(new SharedArrayBuffer(4));
@@ -197,19 +198,18 @@ class Member {
     socket: LibcSocket,
     options: WorkerPoolOptions,
   ) {
-    const ready = Promise.withResolvers<void>();
     const finished = Promise.withResolvers<void>();
     this.#server = server;
     this.#socket = socket;
     this.#options = options;
-    this.ready = ready.promise;
-    this.#becomeReady = ready.resolve;
-    this.#fail = ready.reject;
     this.finished = finished.promise;
     this.#finish = finished.resolve;
-    // Whoever opens the pool looks at it; after that nobody does.
-    this.ready.catch(() => {});
+  }
+
+  /** Settles once the worker is ready. */
+  start(): Promise<void> {
     this.#start();
+    return this.#ready.promise;
   }
 
   get counters(): ServerCounters {
@@ -275,7 +275,7 @@ class Member {
     switch (report.kind) {
       case "ready":
         this.#isReady = true;
-        return this.#becomeReady();
+        return this.#ready.resolve();
       case "counters":
         this.#restarts = 0; // it lasts
         this.#counters = report.counters;
@@ -295,7 +295,7 @@ class Member {
   #died(message: string): void {
     this.#terminate();
     this.#answered(this.#asked);
-    if (!this.#isReady) this.#fail(new Error(message));
+    if (!this.#isReady) this.#ready.reject(new Error(message));
     if (!this.#isReady || this.#state !== "running") return this.#end();
     this.#past = this.counters;
     this.#past.panics++;

@@ -360,6 +360,28 @@ linux(
   },
 );
 
+linux("a pool that was never started frees its port, keys or not", async () => {
+  const server = await makeServer();
+  const options = {
+    ...LOOPBACK,
+    workers: 2,
+    maxBatch: 1,
+    maxDelayMicros: 0,
+    onEvent: () => {},
+    spawn: () => assert.fail("nobody asked for a thread"),
+  };
+  const pool = WorkerPool.bind(server, options);
+  const { port } = pool.address;
+  assert.throws(
+    () => WorkerPool.bind(server, { ...options, port }),
+    Deno.errors.AddrInUse,
+  );
+  await server.replaceKeys({ privateKey: bytes(32, 9) });
+  await pool.refresh();
+  await pool.close();
+  await WorkerPool.bind(server, { ...options, port }).close();
+});
+
 linux(
   "a pool takes no server that cannot be told to other threads",
   async () => {
@@ -374,14 +396,15 @@ linux(
       set,
     ];
     for (const server of servers) {
-      await assert.rejects(
-        WorkerPool.open(server, {
-          ...LOOPBACK,
-          workers: 1,
-          maxBatch: 1,
-          maxDelayMicros: 1000,
-          onEvent: () => {},
-        }),
+      assert.throws(
+        () =>
+          WorkerPool.bind(server, {
+            ...LOOPBACK,
+            workers: 1,
+            maxBatch: 1,
+            maxDelayMicros: 1000,
+            onEvent: () => {},
+          }),
         (error) =>
           error instanceof ServerError && error.code === "config" &&
           /other threads/.test(error.message),
