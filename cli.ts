@@ -11,5 +11,6 @@
 import process from "node:process";
 import { main } from "./lib/cli/main.ts";
 
+// Node before 22.18 does not say whether this is the main module; what else would it be?
 // A name that is still being looked up must not keep a command from ending in time.
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+if (import.meta.main ?? true) process.exit(await main(process.argv.slice(2)));

@@ -12,8 +12,10 @@ import config from "../deno.json" with { type: "json" };
 const [out = "dist"] = Deno.args;
 const { name, version } = config;
 
-/** Threads of a server need Deno, which takes the sources; so does the browser's bundle. */
-const IGNORED = ["lib/server/workers/thread.ts", "deno.web.json", "examples/"];
+const IGNORED = ["deno.web.json", "examples/"];
+
+/** Names a thread by its address, which `deno pack` leaves as it is in the sources. */
+const POOL = "lib/server/workers/pool.js";
 
 /** A probe asks in many versions at once, and all wait for one signal: that is no leak. */
 const BIN = `#!/usr/bin/env node
@@ -70,6 +72,11 @@ try {
   await Deno.writeTextFile(
     `${root}/deno.json`,
     `${JSON.stringify({ name, version })}\n`,
+  );
+  const pool = await Deno.readTextFile(`${root}/${POOL}`);
+  await Deno.writeTextFile(
+    `${root}/${POOL}`,
+    pool.replace('URL("./thread.ts"', 'URL("./thread.js"'),
   );
   await Deno.mkdir(`${root}/bin`);
   await Deno.writeTextFile(`${root}/bin/roughly.js`, BIN, { mode: 0o755 });

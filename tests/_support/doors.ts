@@ -13,5 +13,3 @@ import "../../wire.ts";
 import "../../relay.ts";
 import "../../chaos.ts";
 import "../../cli.ts";
-// Threads of `serve()` begin here; no import names it.
-import "../../lib/server/workers/thread.ts";

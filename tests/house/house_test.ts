@@ -247,6 +247,22 @@ rule("every folder of tests is among those that are run", () => {
 });
 
 rule(
+  // From a registry a module has no folder: there is nothing to read beside it.
+  "modules reach what is beside them by imports alone",
+  () =>
+    PATHS.flatMap((path) => {
+      const rest = codeOf(path).replaceAll(
+        /new Worker\(new URL\("\.\/([\w/]+\.ts)", import\.meta\.url\)/g,
+        (_, name: string) => {
+          const thread = path.replace(/[^/]+$/, name);
+          return GRAPH.files.get(path)?.includes(thread) ? "" : "import.meta";
+        },
+      ).replaceAll("import.meta.main", "");
+      return rest.includes("import.meta") ? [path] : [];
+    }),
+);
+
+rule(
   "files are named in snake_case",
   () =>
     [...LIB, ...filesUnder("tests/"), ...DOORS]

@@ -23,6 +23,15 @@ async function run(
   return { code, out, err };
 }
 
+/** Starts a thread from the package's files. */
+const THREADED = `
+import { serve, Server } from "@roughly/roughly/server";
+const server = await Server.create({ exportable: true });
+const where = { hostname: "127.0.0.1", port: 0 };
+await using running = await serve(server, { ...where, workers: 1 });
+console.log(running.listeners.length > 1 ? "fine" : running.listeners);
+`;
+
 /** A project that has the package. */
 async function install(folder: string): Promise<void> {
   await Deno.writeTextFile(
@@ -80,6 +89,16 @@ Deno.test("the npm package has its types, and every door opens in Node and Bun",
         assert.equal((await program("query")).code, 2);
       });
     }
+    await t.step({
+      name: "a server with threads in Deno",
+      ignore: tools.size === 0 || Deno.build.os !== "linux",
+      fn: async () => {
+        const { out, err } = await run(Deno.execPath(), [
+          ...["eval", "--quiet", "--no-lock", THREADED],
+        ], folder);
+        assert.equal(out.trim(), "fine", err);
+      },
+    });
     await step("its types", "tsc", async (tool) => {
       const { code, out } = await run(tool, [
         ...["--noEmit", "--strict", "--module", "nodenext"],

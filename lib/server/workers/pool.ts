@@ -354,3 +354,7 @@ function spawn(): Worker {
     name: "roughly",
   });
 }
+
+// Never called. What only an address names is not fetched with the other modules, and a
+// server that has to fetch it when it starts does not start without the network.
+void (() => import("./thread.ts"));
