@@ -26,7 +26,6 @@ const OPTIONS = [
   ...["ffi", "net", "read", "write", "env", "sys"].map((name) =>
     `--allow-${name}`
   ),
-  ...["--include", "lib/server/workers/thread.ts"],
 ];
 
 /** What only tests import. */
