@@ -363,7 +363,9 @@ Deno.test(
         .map((line) => line.slice(word.length + 1));
     const [build = "", last = ""] = of("FROM");
     const [, version] = /deno@([\d.]+) task/.exec(read("README.md")) ?? [];
-    assert.equal(build, `denoland/deno:${version} AS build`);
+    // podman asks for the registry's name, too.
+    assert.equal(build, `docker.io/denoland/deno:${version} AS build`);
+    assert.match(last, /^[\w-]+\.[\w.-]+\//);
     assert.match(last, /:nonroot$/);
     assert.match(of("USER").at(-1) ?? "", /^[1-9]\d*:[1-9]\d*$/);
     assert.deepEqual(JSON.parse(of("ENTRYPOINT")[0] ?? ""), [
