@@ -1,6 +1,7 @@
 /** What is published is what users need, and all of it is there. */
 
 import assert from "node:assert/strict";
+import { folder } from "../_support/cli.ts";
 import { filesUnder, read, ROOT } from "../_support/tree.ts";
 import * as chaos from "../../chaos.ts";
 import * as clock from "../../clock.ts";
@@ -100,6 +101,46 @@ Deno.test({
     assert.match(text, /^### /m);
     assert.doesNotMatch(text, /^## /m);
     assert.notEqual((await notes("99.0.0")).code, 0);
+  },
+});
+
+Deno.test({
+  name: "a release has every file once, with a checksum",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const workflow = read(".github/workflows/release.yml");
+    const [, sums = ""] = /run: (sha256sum .*)/.exec(workflow) ?? [];
+    const [, upload = ""] = /^ +(gh release create[^]*?\S)\n\n/m
+      .exec(workflow) ?? [];
+    const [, check = ""] = /\n(sha256sum .*)\n/
+      .exec(read("docs/installing.md")) ?? [];
+    const files = [
+      ...["amd64", "arm64"].map((name) => `roughly_1.0.0_${name}.deb`),
+      ...["linux-x64", "macos-arm64", "windows-x64.exe"]
+        .map((name) => `roughly-1.0.0-${name}`),
+      ...["roughly-roughly-1.0.0.tgz", "roughly-verify.js"],
+    ];
+    await using there = await folder();
+    for (const file of ["compile.json", ...files]) {
+      await Deno.writeTextFile(there.in(file), file);
+    }
+    const script = `gh() { shift 5; printf '%s\n' "$@"; }
+${sums}\n${upload}\nrm *.deb\n${check} >&2`;
+    const { code, stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-euc", script],
+      cwd: there.path,
+      env: { GITHUB_REF_NAME: "v1.0.0" },
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    const named = (text: string) =>
+      text.trim().split("\n").map((line) => line.replace(/^.*[ /]/, "")).sort();
+    assert.deepEqual(
+      named(await Deno.readTextFile(there.in("SHA256SUMS"))),
+      files.toSorted(),
+    );
+    const uploaded = named(new TextDecoder().decode(stdout))
+      .filter((name) => name !== "notes.md");
+    assert.deepEqual(uploaded, ["SHA256SUMS", ...files].sort());
   },
 });
 
