@@ -80,7 +80,13 @@ Deno.test("the Debian package takes files that there are", readOnly, () => {
     );
     if (file.startsWith("$") || file.endsWith(".gz")) continue;
     assert(Deno.statSync(new URL(file, ROOT)).isFile, path);
+    // tools/deb.sh puts the package's own place into what it makes, and into nothing else.
+    if (!path.startsWith("$")) {
+      assert(!read(path).includes("/usr/local/"), path);
+    }
   }
+  // In a checkout whose files a group may write, those of the package would be so, too.
+  assert.match(text, /^umask: 0o022$/m);
 });
 
 Deno.test({
