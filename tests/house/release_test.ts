@@ -89,14 +89,18 @@ Deno.test("the Debian package takes files that there are", readOnly, () => {
   assert.match(text, /^umask: 0o022$/m);
 });
 
-Deno.test("a service that does not start leaves the Debian package whole", readOnly, () => {
-  for (const script of ["postinst", "prerm", "postrm"]) {
-    const lines = read(`deploy/debian/${script}`).split("\n")
-      .filter((line) => /^ *systemctl (?!daemon-reload)/.test(line));
-    for (const line of lines) assert.match(line, / \|\| true$/, line);
-    assert(lines.length === 1 || script === "postrm", script);
-  }
-});
+Deno.test(
+  "a service that does not start leaves the Debian package whole",
+  readOnly,
+  () => {
+    for (const script of ["postinst", "prerm", "postrm"]) {
+      const lines = read(`deploy/debian/${script}`).split("\n")
+        .filter((line) => /^ *systemctl (?!daemon-reload)/.test(line));
+      for (const line of lines) assert.match(line, / \|\| true$/, line);
+      assert(lines.length === 1 || script === "postrm", script);
+    }
+  },
+);
 
 Deno.test({
   name: "release notes are what the changelog says of the version",
