@@ -22,7 +22,7 @@ Deno.test("ensureRoom() leaves nothing behind, and says when the disk is full", 
     code: "system",
     message: `Cannot write history ${path}: the disk is full`,
   });
-  assert.deepEqual([...Deno.readDirSync(dir.in("."))], []);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(dir.in("."))), []);
   const other = new Error("EIO: i/o error");
   await assert.rejects(
     ensureRoom(path, () => Promise.reject(other)),
