@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' deno.json)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The unit is made for a program that an administrator has put into place.
-for unit in deploy/systemd/*.service; do
-  sed 's|/usr/local/bin/roughly|/usr/bin/roughly|' "$unit" >"$work/${unit##*/}"
+# Units and their guide are made for a program that an administrator has put into place.
+for file in deploy/systemd/*.service deploy/systemd/README.md; do
+  sed 's|/usr/local/bin/roughly|/usr/bin/roughly|g' "$file" >"$work/${file##*/}"
 done
 for shell in bash zsh fish; do
   npx --yes deno@2.9.6 run --quiet --allow-all cli.ts completions $shell >"$work/$shell"

@@ -101,6 +101,7 @@ export class Archive {
     let writing = record;
     try {
       await this.#reopen();
+      await this.#opened?.ensureRoom();
       for (const one of this.#recent.unwritten()) {
         writing = one;
         const cutoffs = cutoffsAfter(one.round, this.#options.retention);

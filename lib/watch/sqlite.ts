@@ -5,6 +5,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import { ensureRoom } from "./disk_room.ts";
 import { HistoryError, isDamage, isLocked } from "./history_error.ts";
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 
@@ -13,6 +14,8 @@ export interface OpenDatabase {
   readonly database: DatabaseSync;
   /** Where a damaged file was moved, if there was one. */
   readonly movedTo: string | undefined;
+  /** Throws a `HistoryError` if the disk is full; to be called before writing. */
+  ensureRoom(): Promise<void>;
   /** Closes both. */
   close(): void;
 }
@@ -29,7 +32,11 @@ export async function openDatabase(path: string): Promise<OpenDatabase> {
   const sqlite = await loadSqlite();
   const isFile = path !== ":memory:";
   const lock = isFile ? takeLock(sqlite, path) : undefined;
+  const lookForRoom = async () => {
+    if (isFile) await ensureRoom(path);
+  };
   try {
+    await lookForRoom();
     let movedTo: string | undefined;
     let database: DatabaseSync;
     try {
@@ -42,6 +49,7 @@ export async function openDatabase(path: string): Promise<OpenDatabase> {
     return {
       database,
       movedTo,
+      ensureRoom: lookForRoom,
       close: () => {
         database.close();
         lock?.close();

@@ -273,7 +273,7 @@ Deno.test(
       NoNewPrivileges: "yes",
       ProtectSystem: "strict",
       ProtectHome: "yes",
-      PrivateTmp: "yes", // the notify socket's other end
+      PrivateTmp: "yes", // without FFI, the notify socket's other end
       PrivateDevices: "yes",
       RestrictAddressFamilies: "AF_INET AF_INET6 AF_UNIX",
       SystemCallErrorNumber: "EPERM",

@@ -81,8 +81,27 @@ Deno.test("the Debian package takes files that there are", readOnly, () => {
     );
     if (file.startsWith("$") || file.endsWith(".gz")) continue;
     assert(Deno.statSync(new URL(file, ROOT)).isFile, path);
+    // tools/deb.sh puts the package's own place into what it makes, and into nothing else.
+    if (!path.startsWith("$")) {
+      assert(!read(path).includes("/usr/local/"), path);
+    }
   }
+  // In a checkout whose files a group may write, those of the package would be so, too.
+  assert.match(text, /^umask: 0o022$/m);
 });
+
+Deno.test(
+  "a service that does not start leaves the Debian package whole",
+  readOnly,
+  () => {
+    for (const script of ["postinst", "prerm", "postrm"]) {
+      const lines = read(`deploy/debian/${script}`).split("\n")
+        .filter((line) => /^ *systemctl (?!daemon-reload)/.test(line));
+      for (const line of lines) assert.match(line, / \|\| true$/, line);
+      assert(lines.length === 1 || script === "postrm", script);
+    }
+  },
+);
 
 Deno.test({
   name: "release notes are what the changelog says of the version",

@@ -10,7 +10,6 @@ import { bundledList, findServer } from "../../ecosystem/bundled.ts";
 import { readBounded, readListText } from "../../ecosystem/load.ts";
 import { formatTime } from "../../wire/timestamp.ts";
 import { NetworkError, WireError } from "../../wire/errors.ts";
-import { isPermissionError } from "../../net/resolve.ts";
 import {
   explainSkip,
   type ListedServer,
@@ -18,7 +17,7 @@ import {
   type ServerList,
 } from "../../ecosystem/list.ts";
 import { UsageError } from "../terminal/exit_code.ts";
-import { systemMessage } from "../terminal/failure.ts";
+import { fileError } from "../terminal/file_error.ts";
 import { type Output, printable } from "../terminal/output.ts";
 import { standardInput } from "../terminal/streams.ts";
 
@@ -53,16 +52,11 @@ export async function readList(
       ? await readBounded(standardInput())
       : await readListText(path);
   } catch (error) {
-    if (isPermissionError(error) || error instanceof NetworkError) throw error;
+    if (error instanceof NetworkError) throw error;
     if (error instanceof WireError) {
       throw new UsageError(`${path} is no server list: ${why(error)}`);
     }
-    const { code } = error as { code?: unknown };
-    if (code === "ENOENT") {
-      throw new UsageError(`there is no file ${path}`);
-    }
-    if (code === undefined) throw error;
-    throw new UsageError(`cannot read ${path}: ${systemMessage(error)}`);
+    throw fileError(path, error);
   } finally {
     fetching?.progress("");
   }

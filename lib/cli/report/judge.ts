@@ -17,9 +17,8 @@ import {
   type ReportVerdict,
 } from "../../verify/judge.ts";
 import { formatTime } from "../../wire/timestamp.ts";
-import { isPermissionError } from "../../net/resolve.ts";
 import { EXIT, UsageError } from "../terminal/exit_code.ts";
-import { systemMessage } from "../terminal/failure.ts";
+import { fileError } from "../terminal/file_error.ts";
 import { loadList, STDIN } from "../ecosystem/list_source.ts";
 import {
   formatSeconds,
@@ -65,12 +64,8 @@ export async function readReport(file: string): Promise<Report> {
       ? await readBounded(standardInput(), "report")
       : await readFile(file, "report");
   } catch (error) {
-    if (isPermissionError(error) || error instanceof WireError) throw error;
-    throw new UsageError(
-      (error as { code?: string }).code === "ENOENT"
-        ? `there is no file ${file}`
-        : `cannot read ${file}: ${systemMessage(error)}`,
-    );
+    if (error instanceof WireError) throw error;
+    throw fileError(file, error);
   }
   return parseReport(text);
 }
