@@ -1,6 +1,6 @@
 /**
- * The tests of a folder in one isolate: modules are read and compiled once for all of them,
- * which is a fifth of what they cost.
+ * The tests of some folders in one isolate: modules are read and compiled once for all of
+ * them, which is a fifth of what they cost.
  *
  * @module
  */
@@ -8,15 +8,17 @@
 import { filesUnder, ROOT } from "./tree.ts";
 
 /**
- * Registers the tests of a folder, not of those within it.
+ * Registers the tests of folders, not of those within them.
  *
- * @param folder Its path in `tests/`.
+ * @param folders Their paths in `tests/`.
  */
-export async function room(folder: string): Promise<void> {
-  const path = `tests/${folder}/`;
-  const files = filesUnder(path)
-    .filter((file) => file.endsWith("_test.ts"))
-    .filter((file) => !file.slice(path.length).includes("/"))
-    .toSorted();
-  for (const file of files) await import(new URL(file, ROOT).href);
+export async function room(...folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    const path = `tests/${folder}/`;
+    const files = filesUnder(path)
+      .filter((file) => file.endsWith("_test.ts"))
+      .filter((file) => !file.slice(path.length).includes("/"))
+      .toSorted();
+    for (const file of files) await import(new URL(file, ROOT).href);
+  }
 }

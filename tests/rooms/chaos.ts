@@ -1,3 +1,3 @@
 import { room } from "../_support/room.ts";
 
-await room("chaos");
+await room("chaos", "clock");

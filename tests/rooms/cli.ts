@@ -1,3 +1,10 @@
 import { room } from "../_support/room.ts";
 
-await room("cli");
+await room(
+  "cli",
+  "cli/bench",
+  "cli/clock",
+  "cli/manual",
+  "cli/report",
+  "cli/terminal",
+);

@@ -1,0 +1,3 @@
+import { room } from "../_support/room.ts";
+
+await room("cli/ecosystem", "cli/probe", "cli/watch");

@@ -1,3 +1,0 @@
-import { room } from "../_support/room.ts";
-
-await room("cli/bench");

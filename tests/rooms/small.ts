@@ -1,0 +1,3 @@
+import { room } from "../_support/room.ts";
+
+await room("client", "crypto", "load", "relay", "watch", "wire");
