@@ -15,7 +15,7 @@ linux(
   "workers answer every good request among 50,000 malformed datagrams",
   async () => {
     const server = await makeServer({ singleBudget: Infinity });
-    const running = await serve(server, {
+    await using running = await serve(server, {
       ...LOOPBACK,
       workers: 2,
     });
@@ -28,7 +28,6 @@ linux(
     for (let at = 0; at < total;) {
       // From one port after the other, so that every worker gets some.
       using attacker = await Client.open(running);
-      using client = await Client.open(running);
       for (let round = 0; round < 32 && at < total; round++) {
         const count = Math.min(32, total - at);
         const batch = Array.from(
@@ -37,6 +36,8 @@ linux(
         );
         at += count;
         await attacker.send(...batch);
+        // From a new port, so that either worker is waited for, and none is sent too much.
+        using client = await Client.open(running);
         const { id } = ALL[good % ALL.length] as typeof ALL[0];
         await client.ask(requestFor(id, good++));
       }
