@@ -1,5 +1,6 @@
 /** Plays what a page shows of a terminal: blocks of `console` with `$ ` before commands. */
 
+import { freePort } from "./free_port.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
@@ -78,7 +79,7 @@ export async function play(
         `${ROOT}examples/`,
       )
         .replaceAll(/(?<=127\.0\.0\.1[: ]|--port )\d+/g, (port) => {
-          if (!ports.has(port)) ports.set(port, freePort());
+          if (!ports.has(port)) ports.set(port, String(freePort()));
           return ports.get(port) as string;
         });
       for (const [known, made] of keys) line = line.replaceAll(known, made);
@@ -136,11 +137,6 @@ async function writePrograms(folder: string): Promise<void> {
       mode: 0o755,
     });
   }
-}
-
-function freePort(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return String((listener.addr as Deno.NetAddr).port);
 }
 
 /** Reads so many lines, and lets the rest go. */

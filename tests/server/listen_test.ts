@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../_support/free_port.ts";
 import { ServerError } from "../../lib/wire/errors.ts";
 import { type Listening, openAll } from "../../lib/server/listen.ts";
 import { closed } from "../../lib/server/listener.ts";
@@ -184,7 +185,7 @@ for (const [name, options] of WAYS) {
     const server = await makeServer();
     using taken = Deno.listen(LOOPBACK);
     const { port: bad } = taken.addr as Deno.NetAddr;
-    const { port } = await freePort();
+    const port = freePort();
     const before = await openFiles();
     for (let i = 0; i < 5; i++) {
       const listen = [{ ...LOOPBACK, port }, { ...LOOPBACK, port: bad }];
@@ -206,11 +207,6 @@ for (const [name, options] of WAYS) {
     await running.refresh();
     assert.equal(running.counters.udp.answered, 20);
   });
-}
-
-async function freePort(): Promise<{ port: number }> {
-  await using opened = await open({ io: "linux" });
-  return opened.sockets[0]?.address as { port: number };
 }
 
 linux(

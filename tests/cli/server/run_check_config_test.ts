@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../../_support/free_port.ts";
 import {
   assertFailure,
   execute,
@@ -17,12 +18,6 @@ import {
   SEED,
   signerOf,
 } from "../../_support/server_run.ts";
-
-/** A port that was free a moment ago, on both transports and families. */
-function freePort(hostname: string): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
-}
 
 const VERSIONS =
   "Versions: 1, 0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000005, 0x80000006, 0x80000007, 0x80000008, 0x80000009, 0x8000000a, 0x8000000b, 0x8000000c, google";
