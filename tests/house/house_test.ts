@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { filesUnder, read, ROOT } from "../_support/tree.ts";
 
-const DOORS = [
-  ...["mod.ts", "ecosystem.ts", "clock.ts", "server.ts", "verify.ts"],
-  ...["wire.ts", "relay.ts", "chaos.ts", "cli.ts"],
-];
+const { exports: EXPORTS } = JSON.parse(read("deno.json")) as {
+  exports: Readonly<Record<string, string>>;
+};
+const DOORS = Object.values(EXPORTS).map((door) => door.replace("./", ""));
 
 /** The rooms of lib/, from the ground up: what each may import besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -114,6 +114,7 @@ function rule(name: string, findings: () => readonly string[]): void {
 
 Deno.test("the graph is that of the house", { permissions: "none" }, () => {
   assert(PATHS.length > 150);
+  for (const door of DOORS) assert(PATHS.includes(door), `${door}, in ${ALL}`);
   assert(GRAPH.files.get("verify.ts")?.includes("lib/verify/response.ts"));
   assert(
     GRAPH.foreign.get("lib/crypto/ed25519.ts")
