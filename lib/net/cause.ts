@@ -155,9 +155,14 @@ function reasonOf(error: unknown): Exclude<FailureReason, "other"> | undefined {
   return known === "other" ? undefined : known;
 }
 
-function codeOf(error: unknown): string {
+/**
+ * The name that the system or a library has for an error, such as `ENOENT`; empty where it
+ * has none. Deno 2.4 has some of them in the message alone.
+ */
+export function codeOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === "string" ? code : "";
+  if (typeof code === "string") return code;
+  return /^E[A-Z]+(?=: )/.exec(textOf(error))?.[0] ?? "";
 }
 
 function textOf(error: unknown): string {

@@ -5,6 +5,7 @@
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
+import { codeOf } from "../net/cause.ts";
 import type { Contradiction } from "./contradiction.ts";
 
 /** A pair of servers that goes on contradicting each other makes one file in so long. */
@@ -81,7 +82,7 @@ export class ReportFiles {
         await writeFile(file, text, { flag: "wx" });
         return file;
       } catch (error) {
-        if ((error as { code?: unknown }).code !== "EEXIST") throw error;
+        if (codeOf(error) !== "EEXIST") throw error;
       }
     }
   }

@@ -6,6 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { codeOf } from "../../net/cause.ts";
 import { processCpuMicros } from "../../net/linux/libc.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 
@@ -51,7 +52,7 @@ async function readStat(pid: number): Promise<number | "gone"> {
 
 /** ESRCH comes when a process ends while it is read. */
 function isGone(error: unknown): boolean {
-  return ["ENOENT", "ESRCH"].includes((error as { code?: string }).code ?? "");
+  return ["ENOENT", "ESRCH"].includes(codeOf(error));
 }
 
 /** User and system time in a line of /proc/PID/stat, in microseconds. */

@@ -7,6 +7,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { measure, type Measurement } from "../../ecosystem/measure.ts";
+import { codeOf } from "../../net/cause.ts";
 import { isPermissionError } from "../../net/resolve.ts";
 import { malfeasanceReport } from "../../verify/report.ts";
 import {
@@ -93,7 +94,7 @@ async function writeReport(
       await writeFile(file, text, { flag: "wx" });
       return { file };
     } catch (error) {
-      if ((error as { code?: unknown }).code === "EEXIST") continue;
+      if (codeOf(error) === "EEXIST") continue;
       const why = `cannot write ${file}: ${systemMessage(error)}`;
       output.err(`roughly: error: ${printable(why)}; the report follows`);
       output.err(text.trimEnd());

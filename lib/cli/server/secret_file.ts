@@ -9,6 +9,7 @@ import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import process from "node:process";
 import { hashOf } from "../../crypto/hash.ts";
 import { ServerError } from "../../wire/errors.ts";
+import { codeOf } from "../../net/cause.ts";
 import { openFile } from "../../net/open_file.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { systemMessage } from "../terminal/failure.ts";
@@ -166,12 +167,6 @@ async function look(path: string): Promise<BigIntStats> {
   if (seen.isSymbolicLink()) throw new UsageError(`${path} is a link`);
   if (!seen.isFile()) throw new UsageError(`${path} is not a file`);
   return seen;
-}
-
-/** The system's name for an error; Deno 2.4 has some of them in the message alone. */
-function codeOf(error: unknown): string | undefined {
-  const { code, message } = error as { code?: string; message?: string };
-  return code ?? /^E[A-Z]+(?=: )/.exec(message ?? "")?.[0];
 }
 
 function unreadable(path: string, cause: unknown): ServerError {
