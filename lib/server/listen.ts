@@ -12,7 +12,7 @@ import {
   formatAddress,
   type PacketSocket,
 } from "../net/datagram.ts";
-import { enlargeReceiveBuffer } from "../net/linux/libc.ts";
+import { enlargeReceiveBuffer } from "../net/linux/receive_buffer.ts";
 import { addressesToListenOn } from "../net/listen_names.ts";
 import { mayUse } from "../net/permission.ts";
 import {

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { openSocketCalls } from "../../lib/net/linux/calls.ts";
+import { needLibc } from "../../lib/net/linux/calls.ts";
 import { encodeUnixName } from "../../lib/net/linux/unix_datagram.ts";
 
 // <bits/socket.h>
@@ -20,8 +20,7 @@ export interface AbstractSocket extends Disposable {
 
 /** Binds one; its name begins with an `@`. */
 export function listenAbstract(name: string): AbstractSocket {
-  const library = openSocketCalls();
-  assert(typeof library !== "string", String(library));
+  const library = needLibc("socket", "bind", "read", "close");
   const { socket, bind, read, close } = library.symbols;
   const address = encodeUnixName(name);
   assert(address);

@@ -8,14 +8,12 @@
  */
 
 import { formatAddress } from "../datagram.ts";
-import { MAX_FD } from "./libc.ts";
-import { decodeSockaddr, SOCKADDR_IN6_BYTES } from "./address.ts";
-import type { SocketCalls } from "./calls.ts";
+import type { Calls } from "./libc.ts";
+import { ownSockets, socketOption } from "./own_sockets.ts";
 
 // <bits/fcntl-linux.h>
 const O_CLOEXEC = 0o2000000;
 // <asm-generic/socket.h>
-const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
 
 /** A descriptor and how to be done with it. */
@@ -36,7 +34,7 @@ export interface IsolateFile {
  * listen on TCP there, or its number is not found.
  */
 export function tieToIsolate(
-  calls: SocketCalls["symbols"],
+  calls: Calls<"dup3" | "getsockname" | "getsockopt">,
   fd: number,
   where: { readonly hostname: string; readonly port: number },
 ): IsolateFile | undefined {
@@ -69,28 +67,14 @@ function listen(
   return undefined;
 }
 
-/** The runtime does not tell a file's number, so it is looked for. */
 function numberOf(
-  calls: SocketCalls["symbols"],
+  calls: Calls<"getsockname" | "getsockopt">,
   { hostname, port }: Deno.NetAddr,
 ): number | undefined {
-  const accepts = new Int32Array(1);
-  const name = new Uint8Array(SOCKADDR_IN6_BYTES);
-  for (let fd = 3; fd < MAX_FD; fd++) {
-    const bytes = Uint32Array.of(4);
-    const failed = calls.getsockopt(
-      fd,
-      SOL_SOCKET,
-      SO_ACCEPTCONN,
-      accepts,
-      bytes,
-    );
-    if (failed !== 0 || accepts[0] !== 1) continue;
-    if (calls.getsockname(fd, name, Uint32Array.of(name.length)) !== 0) {
-      continue;
-    }
-    const found = decodeSockaddr(name);
-    if (found.port === port && found.hostname === hostname) return fd;
+  for (const socket of ownSockets(calls)) {
+    const isIt = socket.port === port && socket.hostname === hostname &&
+      socketOption(calls, socket.fd, SO_ACCEPTCONN) === 1;
+    if (isIt) return socket.fd;
   }
   return undefined;
 }

@@ -12,7 +12,8 @@
  */
 
 import { type IsolateFile, tieToIsolate } from "./isolate_file.ts";
-import { openSocketCalls, type SocketCalls, wakeSocket } from "./calls.ts";
+import { needLibc, wakeSocket } from "./calls.ts";
+import type { Libc } from "./libc.ts";
 
 // <bits/poll.h>
 const POLLIN = 1;
@@ -26,6 +27,19 @@ const POLLFD_WORDS = POLLFD_BYTES / 4;
 
 /** The longest that a call may go on which nobody may be waiting for any more. */
 const LONGEST_CALL_MS = 500;
+
+const FUNCTIONS = [
+  "calloc",
+  "free",
+  "pollAside",
+  "eventfd",
+  "read",
+  "write",
+  "close",
+  "dup3",
+  "getsockname",
+  "getsockopt",
+] as const;
 
 interface Waiter {
   readonly fds: readonly number[];
@@ -49,7 +63,7 @@ export function acquirePoller(
 
 /** One call for all who wait. */
 export class Poller {
-  readonly #library: SocketCalls;
+  readonly #library: Libc<typeof FUNCTIONS[number]>;
   readonly #waker: IsolateFile;
   readonly #gone: () => void;
   readonly #waiters = new Set<Waiter>();
@@ -71,10 +85,7 @@ export class Poller {
     where: { readonly hostname: string; readonly port: number },
     gone: () => void,
   ) {
-    const library = openSocketCalls();
-    if (typeof library === "string") {
-      throw new Deno.errors.NotSupported(`No Linux sockets: ${library}`);
-    }
+    const library = needLibc(...FUNCTIONS);
     const { symbols } = library;
     const fd = symbols.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0) {
@@ -189,7 +200,7 @@ export class Poller {
   }
 
   #wake(): void {
-    wakeSocket(this.#library, this.#waker.fd);
+    wakeSocket(this.#library.symbols, this.#waker.fd);
   }
 
   #drain(): void {

@@ -7,13 +7,8 @@
  * @module
  */
 
-import {
-  AF_INET,
-  AF_INET6,
-  decodeSockaddr,
-  formatSockaddr,
-} from "./address.ts";
-import { MAX_FD, openLibc } from "./libc.ts";
+import { formatSockaddr } from "./address.ts";
+import { type Calls, openLibc } from "./libc.ts";
 import {
   highWord,
   lowWord,
@@ -22,23 +17,9 @@ import {
   NAME_LENGTH,
   Pinned,
 } from "./message.ts";
-
-const SYMBOLS = {
-  // <sys/socket.h>
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  getsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
-    result: "i32",
-  },
-  setsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "u32"],
-    result: "i32",
-  },
-  recvmsg: { parameters: ["i32", "pointer", "i32"], result: "i32" },
-} as const;
+import { ownSockets, socketOption } from "./own_sockets.ts";
 
 // <asm-generic/socket.h>
-const SOL_SOCKET = 1;
 const SO_TYPE = 3;
 const SOCK_DGRAM = 2;
 // <bits/in.h>
@@ -58,6 +39,13 @@ const CONTROL_BYTES = 512;
 const CONTROL = 8;
 const CONTROL_LENGTH = 10;
 
+const FUNCTIONS = [
+  "getsockname",
+  "getsockopt",
+  "setsockopt",
+  "recvmsg",
+] as const;
+
 /** A flood of messages is not read to its end in one turn. */
 const MAX_READ = 64;
 
@@ -70,8 +58,7 @@ export interface RefusalWatch {
 }
 
 /**
- * Watches the UDP socket of this process that is bound to an address. The runtime does not
- * tell its file descriptor, so it is found by that.
+ * Watches the UDP socket of this process that is bound to an address. It is found by that.
  *
  * @param hostname Where it is bound.
  * @param port Its port.
@@ -81,7 +68,7 @@ export function watchRefusals(
   hostname: string,
   port: number,
 ): RefusalWatch | undefined {
-  const library = openLibc(SYMBOLS);
+  const library = openLibc(...FUNCTIONS);
   if (typeof library === "string") return undefined;
   const { symbols: calls } = library;
   const fd = findSocket(calls, hostname, port);
@@ -127,22 +114,14 @@ export function watchRefusals(
 }
 
 function findSocket(
-  { getsockname, getsockopt }: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"],
+  calls: Calls<"getsockname" | "getsockopt">,
   hostname: string,
   port: number,
 ): number | undefined {
-  const address = new Uint8Array(SOCKADDR_BYTES);
-  const view = new DataView(address.buffer);
-  const type = new Int32Array(1);
-  for (let fd = 3; fd < MAX_FD; fd++) {
-    const length = Uint32Array.of(SOCKADDR_BYTES);
-    if (getsockname(fd, address, length) !== 0) continue;
-    if (![AF_INET, AF_INET6].includes(view.getUint16(0, true))) continue;
-    const bound = decodeSockaddr(address);
-    if (bound.port !== port || bound.hostname !== hostname) continue;
-    const size = Uint32Array.of(4);
-    const isTold = getsockopt(fd, SOL_SOCKET, SO_TYPE, type, size) === 0;
-    if (isTold && type[0] === SOCK_DGRAM) return fd;
+  for (const socket of ownSockets(calls)) {
+    const isIt = socket.port === port && socket.hostname === hostname &&
+      socketOption(calls, socket.fd, SO_TYPE) === SOCK_DGRAM;
+    if (isIt) return socket.fd;
   }
   return undefined;
 }

@@ -10,9 +10,6 @@ import { openLibc } from "./libc.ts";
 
 // <time.h>: struct timespec is two 64-bit numbers on 64-bit systems, seconds first.
 const CLOCK_REALTIME = 0;
-const SYMBOLS = {
-  clock_settime: { parameters: ["i32", "buffer"], result: "i32" },
-} as const;
 
 /**
  * Sets the system's clock.
@@ -22,7 +19,7 @@ const SYMBOLS = {
  */
 export function setSystemClock(micros: bigint): void {
   if (globalThis.Deno?.build.os !== "linux") throw denied("only done on Linux");
-  const library = openLibc(SYMBOLS);
+  const library = openLibc("clock_settime");
   if (typeof library === "string") throw denied(library.replace(/^it /, ""));
   const time = BigInt64Array.of(
     micros / 1_000_000n,

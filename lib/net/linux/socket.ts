@@ -8,7 +8,7 @@
 
 import { type DatagramOptions, formatAddress } from "../datagram.ts";
 import { type IsolateFile, tieToIsolate } from "./isolate_file.ts";
-import { setReceiveBuffer } from "./libc.ts";
+import type { Calls, Libc } from "./libc.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -17,15 +17,10 @@ import {
   parseAddress,
   SOCKADDR_IN6_BYTES,
 } from "./address.ts";
-import {
-  errnoOf,
-  errorOf,
-  openSocketCalls,
-  type SocketCalls,
-  wakeSocket,
-} from "./calls.ts";
+import { errnoOf, errorOf, needLibc, wakeSocket } from "./calls.ts";
 import { Pinned } from "./message.ts";
 import { acquirePoller, type Poller } from "./poller.ts";
+import { setReceiveBuffer } from "./receive_buffer.ts";
 
 // <bits/socket.h>
 const SOCK_DGRAM = 2;
@@ -46,6 +41,27 @@ const EFD_CLOEXEC = 0o2000000;
 const POLLIN = 1;
 const POLLOUT = 4;
 const POLLNVAL = 0x20;
+
+const FUNCTIONS = [
+  "__errno_location",
+  "strerror",
+  "close",
+  "dup3",
+  "eventfd",
+  "read",
+  "write",
+  "poll",
+  "ppoll",
+  "recvmmsg",
+  "sendmmsg",
+  "socket",
+  "bind",
+  "if_nametoindex",
+  "getsockname",
+  "getsockopt",
+  "setsockopt",
+] as const;
+type SocketFunction = typeof FUNCTIONS[number];
 
 // <bits/types/struct_timespec.h>: two longs, of which the lower words are enough here.
 const SECONDS = 0;
@@ -80,7 +96,7 @@ export type Ready = "packets" | "woken" | "nothing";
  */
 export class LibcSocket {
   /** Its calls. */
-  readonly calls: SocketCalls["symbols"];
+  readonly calls: Calls<SocketFunction>;
   /** Its number. */
   readonly fd: number;
   /** Number of the eventfd that wakes it. */
@@ -95,7 +111,7 @@ export class LibcSocket {
   readonly receiveBufferBytes: number | undefined;
   /** Why the last call failed, if read at once. */
   readonly errno: () => number;
-  readonly #library: SocketCalls;
+  readonly #library: Libc<SocketFunction>;
   readonly #files: readonly IsolateFile[];
   #poller: Poller | undefined;
   // Three of struct pollfd: the socket and the waker to wait for, the socket to write to.
@@ -108,13 +124,10 @@ export class LibcSocket {
   constructor(options: LinuxUdpOptions) {
     const { bytes, zone } = parseAddress(options.hostname);
     askPermission(options);
-    const library = openSocketCalls();
-    if (typeof library === "string") {
-      throw new Deno.errors.NotSupported(`No Linux sockets: ${library}`);
-    }
+    const library = needLibc(...FUNCTIONS);
     this.#library = library;
     this.calls = library.symbols;
-    this.errno = errnoOf(library);
+    this.errno = errnoOf(library.symbols);
     this.family = bytes.length === 4 ? AF_INET : AF_INET6;
     this.isWildcard = bytes.every((byte) => byte === 0);
     if (options.adopt) {
@@ -212,7 +225,7 @@ export class LibcSocket {
 
   #checked(result: number): number {
     if (result >= 0) return result;
-    throw errorOf(this.#library, this.errno());
+    throw errorOf(this.calls, this.errno());
   }
 
   /**
@@ -280,7 +293,7 @@ export class LibcSocket {
 
   /** Wakes it, from the thread that it belongs to. */
   wake(): void {
-    wakeSocket(this.#library, this.wakeFd);
+    wakeSocket(this.calls, this.wakeFd);
   }
 
   /**

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { errnoOf, errorOf, openSocketCalls } from "./calls.ts";
+import { errnoOf, errorOf } from "./calls.ts";
+import { openLibc } from "./libc.ts";
 
 // <bits/socket.h>
 const AF_UNIX = 1;
@@ -12,6 +13,14 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+
+const FUNCTIONS = [
+  "socket",
+  "sendto",
+  "close",
+  "__errno_location",
+  "strerror",
+] as const;
 
 /** `<sys/un.h>`: struct sockaddr_un is the family and a name of at most so many bytes. */
 const MAX_NAME_BYTES = 108;
@@ -53,13 +62,13 @@ export function encodeUnixName(
 export function openUnixSender(name: string): UnixSender | string {
   const address = encodeUnixName(name);
   if (address === undefined) return "it is no name of a socket";
-  const library = openSocketCalls();
+  const library = openLibc(...FUNCTIONS);
   if (typeof library === "string") return library;
   const { socket, sendto, close } = library.symbols;
-  const errno = errnoOf(library);
+  const errno = errnoOf(library.symbols);
   const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    const { message } = errorOf(library, errno());
+    const { message } = errorOf(library.symbols, errno());
     library.close();
     return message;
   }
@@ -68,7 +77,7 @@ export function openUnixSender(name: string): UnixSender | string {
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const length = BigInt(bytes.length);
       const sent = sendto(fd, bytes, length, flags, address, address.length);
-      if (sent < 0) throw errorOf(library, errno());
+      if (sent < 0) throw errorOf(library.symbols, errno());
     },
     close: () => {
       close(fd);

@@ -1,19 +1,27 @@
 import assert from "node:assert/strict";
 import { tieToIsolate } from "../../../lib/net/linux/isolate_file.ts";
-import {
-  libcSocketProblem,
-  openSocketCalls,
-  type SocketCalls,
-} from "../../../lib/net/linux/calls.ts";
+import { libcSocketProblem, needLibc } from "../../../lib/net/linux/calls.ts";
+import type { Calls } from "../../../lib/net/linux/libc.ts";
 
 const MISSING = libcSocketProblem();
+const FUNCTIONS = [
+  "close",
+  "dup3",
+  "eventfd",
+  "getsockname",
+  "getsockopt",
+  "read",
+] as const;
 
-function test(name: string, fn: (calls: SocketCalls["symbols"]) => void): void {
+function test(
+  name: string,
+  fn: (calls: Calls<typeof FUNCTIONS[number]>) => void,
+): void {
   Deno.test({
     name: MISSING === undefined ? name : `${name} (skipped: ${MISSING})`,
     ignore: MISSING !== undefined,
     fn: () => {
-      const library = openSocketCalls() as SocketCalls;
+      const library = needLibc(...FUNCTIONS);
       try {
         fn(library.symbols);
       } finally {
@@ -24,7 +32,10 @@ function test(name: string, fn: (calls: SocketCalls["symbols"]) => void): void {
 }
 
 /** Reads an eventfd: its number, or `undefined` where there is none. */
-function read(calls: SocketCalls["symbols"], fd: number): bigint | undefined {
+function read(
+  calls: Calls<typeof FUNCTIONS[number]>,
+  fd: number,
+): bigint | undefined {
   const value = new BigUint64Array(1);
   const bytes = new Uint8Array(value.buffer);
   return calls.read(fd, bytes, 8n) === 8 ? value[0] : undefined;
