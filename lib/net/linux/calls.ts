@@ -7,7 +7,13 @@
  * @module
  */
 
-import { type Calls, type Libc, type Name, openLibc } from "./libc.ts";
+import {
+  type Calls,
+  type Libc,
+  type Name,
+  openLibc,
+  withLibc,
+} from "./libc.ts";
 
 // <bits/socket.h>
 export const MSG_TRUNC = 0x20;
@@ -80,9 +86,11 @@ export function wakeLibcSocket(wakeFd: number): void {
 }
 
 /** What the runtime would throw. */
-export function errorOf(calls: Calls<"strerror">, errno: number): Error {
-  const text = calls.strerror(errno);
-  const reason = text === null ? "" : Deno.UnsafePointerView.getCString(text);
+export function errorOf(errno: number): Error {
+  const reason = withLibc(["strerror"], ({ strerror }) => {
+    const text = strerror(errno);
+    return text === null ? undefined : Deno.UnsafePointerView.getCString(text);
+  }) ?? "Refused by the system";
   return new (classOf(errno))(`${reason} (os error ${errno})`);
 }
 

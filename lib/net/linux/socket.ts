@@ -8,7 +8,7 @@
 
 import { type DatagramOptions, formatAddress } from "../datagram.ts";
 import { type IsolateFile, tieToIsolate } from "./isolate_file.ts";
-import type { Calls, Libc } from "./libc.ts";
+import { type Calls, type Libc, withLibc } from "./libc.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -44,7 +44,6 @@ const POLLNVAL = 0x20;
 
 const FUNCTIONS = [
   "__errno_location",
-  "strerror",
   "close",
   "dup3",
   "eventfd",
@@ -56,7 +55,6 @@ const FUNCTIONS = [
   "sendmmsg",
   "socket",
   "bind",
-  "if_nametoindex",
   "getsockname",
   "getsockopt",
   "setsockopt",
@@ -220,12 +218,14 @@ export class LibcSocket {
   /** Number of a zone, which is a number or the name of an interface. */
   scope(zone: string): number {
     if (/^\d*$/.test(zone)) return Number(zone);
-    return this.calls.if_nametoindex(new TextEncoder().encode(`${zone}\0`));
+    const name = new TextEncoder().encode(`${zone}\0`);
+    return withLibc(["if_nametoindex"], (libc) => libc.if_nametoindex(name)) ??
+      0;
   }
 
   #checked(result: number): number {
     if (result >= 0) return result;
-    throw errorOf(this.calls, this.errno());
+    throw errorOf(this.errno());
   }
 
   /**

@@ -19,7 +19,6 @@ const FUNCTIONS = [
   "sendto",
   "close",
   "__errno_location",
-  "strerror",
 ] as const;
 
 /** `<sys/un.h>`: struct sockaddr_un is the family and a name of at most so many bytes. */
@@ -68,7 +67,7 @@ export function openUnixSender(name: string): UnixSender | string {
   const errno = errnoOf(library.symbols);
   const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    const { message } = errorOf(library.symbols, errno());
+    const { message } = errorOf(errno());
     library.close();
     return message;
   }
@@ -77,7 +76,7 @@ export function openUnixSender(name: string): UnixSender | string {
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       const length = BigInt(bytes.length);
       const sent = sendto(fd, bytes, length, flags, address, address.length);
-      if (sent < 0) throw errorOf(library.symbols, errno());
+      if (sent < 0) throw errorOf(errno());
     },
     close: () => {
       close(fd);

@@ -472,7 +472,8 @@ test("a server serves through such a socket", async () => {
 /** May a port of loopback be bound? */
 function isFree(port: number): boolean {
   try {
-    openLinuxUdp({ hostname: "127.0.0.1", port, maxBatch: 1 }).close();
+    const hostname = "127.0.0.1";
+    Deno.listenDatagram({ transport: "udp", hostname, port }).close();
     return true;
   } catch {
     return false;
