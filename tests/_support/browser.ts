@@ -33,6 +33,8 @@ export interface Page extends AsyncDisposable {
     options: { readonly path?: string; readonly fullPage?: boolean },
   ): Promise<Uint8Array>;
   setDefaultTimeout(ms: number): void;
+  setViewportSize(size: Viewport): Promise<void>;
+  emulateMedia(media: { readonly colorScheme: ColorScheme }): Promise<void>;
   setInputFiles(
     selector: string,
     file: {
@@ -55,18 +57,32 @@ export interface Page extends AsyncDisposable {
   ): void;
 }
 
+interface Viewport {
+  readonly width: number;
+  readonly height: number;
+}
+
+type ColorScheme = "light" | "dark";
+
 /** How a page is looked at. */
 export interface PageOptions {
-  readonly viewport?: { readonly width: number; readonly height: number };
-  readonly colorScheme?: "light" | "dark";
+  readonly viewport?: Viewport;
+  readonly colorScheme?: ColorScheme;
   readonly javaScriptEnabled?: boolean;
 }
 
 /** A browser, and what pages in it have complained of. */
-export interface Browser extends AsyncDisposable {
+export interface Browser {
   /** Opens a page; what it complains of is gathered in `complaints`. */
   open(options?: PageOptions): Promise<Page>;
   readonly complaints: string[];
+}
+
+interface Chromium {
+  newPage(
+    options: PageOptions,
+  ): Promise<Omit<Page, typeof Symbol.asyncDispose>>;
+  close(): Promise<void>;
 }
 
 interface Playwright {
@@ -75,12 +91,7 @@ interface Playwright {
       readonly executablePath: string;
       readonly args: readonly string[];
       readonly timeout: number;
-    }): Promise<{
-      newPage(
-        options: PageOptions,
-      ): Promise<Omit<Page, typeof Symbol.asyncDispose>>;
-      close(): Promise<void>;
-    }>;
+    }): Promise<Chromium>;
   };
 }
 
@@ -150,12 +161,14 @@ export function inBrowser(name: string): {
   };
 }
 
+let running: Promise<Chromium> | undefined;
+
 /** Starts Chromium. It can reach nothing but loopback. */
-export async function startBrowser(): Promise<Browser> {
+function start(): Promise<Chromium> {
   if (!path || !playwright) {
     throw new Error("Cannot start a browser: there is none");
   }
-  const browser = await playwright.chromium.launch({
+  return playwright.chromium.launch({
     executablePath: path,
     timeout: PATIENCE_MS,
     args: [
@@ -164,6 +177,20 @@ export async function startBrowser(): Promise<Browser> {
       `--host-resolver-rules=MAP ${ELSEWHERE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
     ],
   });
+}
+
+/** Ends what {@linkcode startBrowser} has started. */
+export async function stopBrowser(): Promise<void> {
+  await (await running)?.close();
+  running = undefined;
+}
+
+// To start it takes as long as most tests do, so those of an isolate share it.
+Deno.test.afterAll(stopBrowser);
+
+/** A browser for one test; it is started for the first one. */
+export async function startBrowser(): Promise<Browser> {
+  const browser = await (running ??= start());
   const complaints: string[] = [];
   return {
     complaints,
@@ -182,7 +209,6 @@ export async function startBrowser(): Promise<Browser> {
       });
       return page;
     },
-    [Symbol.asyncDispose]: () => browser.close(),
   };
 }
 
@@ -192,7 +218,8 @@ export async function startBrowser(): Promise<Browser> {
  */
 export async function barriersIn(page: Page): Promise<string[]> {
   const source = axe?.source ?? "";
-  await page.evaluate(`void (globalThis.axe ?? (() => { ${source} })())`);
+  const isLoaded = await page.evaluate<boolean>("Boolean(globalThis.axe)");
+  if (!isLoaded) await page.evaluate(`void (() => { ${source} })()`);
   return await page.evaluate(`axe.run(document, {
     resultTypes: ["violations"],
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],

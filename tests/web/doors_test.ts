@@ -74,7 +74,7 @@ Deno.test(inBrowser("the doors work in Chromium"), async (t) => {
       );
   });
   try {
-    await using browser = await startBrowser();
+    const browser = await startBrowser();
     await using page = await browser.open();
     const url = `http://127.0.0.1:${web.address.port}/`;
     await page.goto(url);

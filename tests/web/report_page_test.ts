@@ -25,7 +25,7 @@ Deno.test(
     await using there = await folder();
     const path = there.in("report.html");
     await Deno.writeTextFile(path, PAGE_ASSETS["/report.html"]?.body ?? "");
-    await using browser = await startBrowser();
+    const browser = await startBrowser();
     await using page = await browser.open({ colorScheme: "dark" });
     const asked: string[] = [];
     page.on("request", (request) => void asked.push(request.url()));
