@@ -475,7 +475,7 @@ Deno.test("query says that only TCP brought an answer", async () => {
       ]);
     }
   })();
-  const words = ["query", mute.at, server.key, "--timeout=1"];
+  const words = ["query", mute.at, server.key, "--timeout=2"];
   const { code, out, err } = await run("-v", ...words);
   assert.equal(code, 0, err.join("\n"));
   assert.match(out.at(-1) ?? "", /over TCP/);

@@ -23,14 +23,16 @@ const CLOSED = MISSING ??
     ? undefined
     : "no --allow-net for everything, so in a process of its own");
 
-function hasIpv6(): boolean {
+function opens(open: () => { close(): void }): boolean {
   try {
-    Deno.listen({ hostname: "::1", port: 0 }).close();
+    open().close();
     return true;
   } catch {
     return false;
   }
 }
+
+const hasIpv6 = () => opens(() => Deno.listen({ hostname: "::1", port: 0 }));
 
 /** The tests that open them. */
 const elsewhere: string[] = [];
@@ -471,13 +473,8 @@ test("a server serves through such a socket", async () => {
 
 /** May a port of loopback be bound? */
 function isFree(port: number): boolean {
-  try {
-    const hostname = "127.0.0.1";
-    Deno.listenDatagram({ transport: "udp", hostname, port }).close();
-    return true;
-  } catch {
-    return false;
-  }
+  const where = { transport: "udp", hostname: "127.0.0.1", port } as const;
+  return opens(() => Deno.listenDatagram(where));
 }
 
 const DOOMED = [
