@@ -417,9 +417,9 @@ export function insertBehaviours(text: string): string {
 }
 
 /** `man/roughly.1`, from the table of commands. */
-export function renderManPage(): string {
+export async function renderManPage(): Promise<string> {
   const silent = { out: () => {}, err: () => {}, progress: () => {} };
-  return manPage(readEntry(buildProgram(silent, () => {}).command));
+  return manPage(await readEntry(buildProgram(silent, () => {}).command));
 }
 
 async function main(): Promise<void> {
@@ -433,7 +433,7 @@ async function main(): Promise<void> {
     console.log(`docs/${name} written`);
   }
   const page = new URL("../man/roughly.1", import.meta.url);
-  await Deno.writeTextFile(page, renderManPage());
+  await Deno.writeTextFile(page, await renderManPage());
   console.log("man/roughly.1 written");
   for (
     const [name, complete] of [

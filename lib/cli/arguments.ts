@@ -5,6 +5,8 @@
  */
 
 import {
+  DEFAULT_PORT,
+  LEAST_VALIDITY_SECONDS,
   MAX_DELAY_MICROS,
   MAX_RADIUS_SECONDS,
   MAX_WORKERS,
@@ -12,9 +14,7 @@ import {
 import net from "node:net";
 import { type Dialect, dialectFor, DIALECTS } from "../wire/dialect.ts";
 import { parseKey } from "../wire/key_text.ts";
-import { DEFAULT_PORT } from "../server/check_options.ts";
 import type { ListenAddress } from "../server/serve_options.ts";
-import { LEAST_VALIDITY_SECONDS } from "../server/options.ts";
 import { UsageError } from "./terminal/exit_code.ts";
 import { offering } from "./manual/words.ts";
 

@@ -32,12 +32,11 @@ import {
 import { addCompletions } from "./completions.ts";
 import { addHelp } from "./help.ts";
 import { settle } from "./manual/settle.ts";
-import { offering } from "./manual/words.ts";
+import { bundledNames, offering } from "./manual/words.ts";
 import { versionText } from "./version.ts";
-import { bundledList } from "../ecosystem/bundled.ts";
 import { DIALECTS } from "../wire/dialect.ts";
 import { addBench } from "./bench/command.ts";
-import { KEY_FILE, KEY_VARIABLES } from "./server/key_source.ts";
+import { KEY_FILE, KEY_VARIABLES } from "./server/key_names.ts";
 import { addWatch } from "./watch/command.ts";
 import { addClock, addEcosystem, addReport } from "./commands_many.ts";
 import type { Output } from "./terminal/output.ts";
@@ -156,7 +155,7 @@ function addQuery(program: Command, output: Output, done: Done): Command {
           "--name <name>",
           "ask the server of this name in the list; give no target then",
         ),
-        () => bundledList().servers.map(({ name }) => name),
+        bundledNames,
       ),
     )
     .option(

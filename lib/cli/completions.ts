@@ -32,8 +32,8 @@ export function addCompletions(
       new Argument("<shell>", "shell to write it for").choices(SHELLS)
         .argParser(parseChoice(SHELLS)),
     )
-    .action((shell: Shell) => {
-      output.out(SCRIPTS[shell](readEntry(program)).trimEnd());
+    .action(async (shell: Shell) => {
+      output.out(SCRIPTS[shell](await readEntry(program)).trimEnd());
       done(EXIT.ok);
     });
 }

@@ -28,7 +28,7 @@ export function addHelp(
     .action(async (words: string[], { man }: { readonly man?: boolean }) => {
       if (!man) (await findCommand(program, words)).outputHelp();
       else if (words.length === 0) {
-        output.out(manPage(readEntry(program)).trimEnd());
+        output.out(manPage(await readEntry(program)).trimEnd());
       } else {
         throw new UsageError(
           `cannot use "${

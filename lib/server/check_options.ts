@@ -37,6 +37,9 @@ const BYTES: Range = { min: 1, max: MAX_INT, integer: true };
 /** RADI is a uint32, of microseconds in the older dialects. */
 export const MAX_RADIUS_SECONDS: number = 0xffffffff / 1_000_000;
 
+/** The least that an online key can be told to sign for: half of it is reserve. */
+export const LEAST_VALIDITY_SECONDS = 4;
+
 type ResponderOption =
   | "greaseProbability"
   | "maxBatch"

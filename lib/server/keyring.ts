@@ -8,6 +8,7 @@
  */
 
 import { requireBigInRange, requireOneOf, TIME_MICROS } from "../wire/range.ts";
+import { LEAST_VALIDITY_SECONDS } from "./check_options.ts";
 import { equal } from "../crypto/bytes.ts";
 import {
   buildCertificate,
@@ -134,7 +135,8 @@ export interface KeyringOptions {
  * looks after depend on it: it has to hold several times the interval at which that happens,
  * the making of the new key, and its way to them.
  */
-export const LEAST_RESERVE_MICROS = 2_000_000n;
+export const LEAST_RESERVE_MICROS: bigint = BigInt(LEAST_VALIDITY_SECONDS) *
+  1_000_000n / 2n;
 
 /** Looks at the keys within the reserve, and the longest from one to the next. */
 const LOOKS_IN_RESERVE = 8;

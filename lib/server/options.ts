@@ -4,7 +4,11 @@
  * @module
  */
 
-import { asConfig, MAX_RADIUS_SECONDS } from "./check_options.ts";
+import {
+  asConfig,
+  LEAST_VALIDITY_SECONDS,
+  MAX_RADIUS_SECONDS,
+} from "./check_options.ts";
 import { requireInRange } from "../wire/range.ts";
 import type { KernelClock } from "../net/kernel_clock.ts";
 import { createSigner, type Signer } from "../crypto/ed25519.ts";
@@ -204,10 +208,6 @@ export function maxRadiusOf({ maxRadiusSeconds = 30 }: ServerOptions): bigint {
   const name = "maxRadiusSeconds";
   return secondsToMicros(name, maxRadiusSeconds, MAX_RADIUS_SECONDS);
 }
-
-/** The least of {@linkcode ServerOptions.validitySeconds}. */
-export const LEAST_VALIDITY_SECONDS: number = Number(LEAST_VALIDITY_MICROS) /
-  1e6;
 
 /** How long online keys sign, in microseconds. */
 export function validityOf(

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { KEY_VARIABLES } from "../../lib/cli/server/key_source.ts";
+import { KEY_VARIABLES } from "../../lib/cli/server/key_names.ts";
 import { main } from "../../lib/cli/main.ts";
 import type { Signer } from "../../lib/crypto/ed25519.ts";
 import { createDelegation } from "../../lib/server/delegation.ts";

@@ -34,8 +34,8 @@ Deno.test("docs/chaos.md has the table of behaviours between its markers", () =>
   assert.equal(text, insertBehaviours(text), STALE);
 });
 
-Deno.test("man/roughly.1 says what the table of commands says", () => {
-  assert.equal(committed("man/roughly.1"), renderManPage(), STALE);
+Deno.test("man/roughly.1 says what the table of commands says", async () => {
+  assert.equal(committed("man/roughly.1"), await renderManPage(), STALE);
 });
 
 Deno.test("README.md has the table of versions in short between its markers", () => {

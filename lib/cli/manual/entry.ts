@@ -46,10 +46,10 @@ export interface CommandEntry {
 }
 
 /** Reads a command and all below it. */
-export function readEntry(
+export async function readEntry(
   command: Command,
   path: readonly string[] = [],
-): CommandEntry {
+): Promise<CommandEntry> {
   const help = command.createHelp();
   const notes = NOTES[path.join(" ")] ?? { examples: [] };
   const options = [
@@ -59,22 +59,26 @@ export function readEntry(
   return {
     path,
     description: command.description(),
-    arguments: command.registeredArguments.map((one) => ({
-      term: termOf(one),
-      description: help.argumentDescription(one),
-      isVariadic: one.variadic,
-      value: completionOf(one, one.name()),
-    })),
-    options: options.map((option) => ({
+    arguments: await Promise.all(
+      command.registeredArguments.map(async (one) => ({
+        term: termOf(one),
+        description: help.argumentDescription(one),
+        isVariadic: one.variadic,
+        value: await completionOf(one, one.name()),
+      })),
+    ),
+    options: await Promise.all(options.map(async (option) => ({
       names: [option.short, option.long].filter((name) => name !== undefined),
       flags: option.flags,
       description: help.optionDescription(option),
       value: option.required || option.optional
-        ? completionOf(option, /[<[]([^>\].]+)/.exec(option.flags)?.[1])
+        ? await completionOf(option, /[<[]([^>\].]+)/.exec(option.flags)?.[1])
         : undefined,
-    })),
-    commands: command.commands.map((child) =>
-      readEntry(child as Command, [...path, child.name()])
+    }))),
+    commands: await Promise.all(
+      command.commands.map((child) =>
+        readEntry(child as Command, [...path, child.name()])
+      ),
     ),
     notes,
   };
@@ -102,11 +106,12 @@ const KINDS: Readonly<Record<string, "file" | "folder" | "command">> = {
 /** No shell needs quotes for these. */
 const PLAIN = /^[\w.,:/@+-]+$/;
 
-function completionOf(
+async function completionOf(
   place: Option | Argument,
   valueName: string | undefined,
-): Completion {
-  const words = place.argChoices ?? wordsFor(place);
+): Promise<Completion> {
+  const known = place.argChoices ?? wordsFor(place);
+  const words = typeof known === "function" ? await known() : known;
   if (words) return { kind: "words", words: words.filter(isPlain) };
   return { kind: KINDS[valueName ?? ""] ?? "none" };
 }

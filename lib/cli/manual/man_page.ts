@@ -5,7 +5,7 @@
  */
 
 import config from "../../../deno.json" with { type: "json" };
-import { KEY_FILE, KEY_VARIABLES } from "../server/key_source.ts";
+import { KEY_FILE, KEY_VARIABLES } from "../server/key_names.ts";
 import { EXIT_MEANINGS } from "../terminal/exit_code.ts";
 import { type CommandEntry, flatten } from "./entry.ts";
 import type { Example } from "./notes.ts";

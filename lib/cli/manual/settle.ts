@@ -16,7 +16,7 @@ import { wrap } from "./wrap.ts";
 
 /** Settles the program and all below it. */
 export function settle(program: Command, output: Output): void {
-  program.addHelpText("afterAll", `\n${exitCodes()}`);
+  program.addHelpText("afterAll", () => `\n${exitCodes()}`);
   visit(program, [], output);
 }
 
@@ -30,7 +30,7 @@ function visit(
     if (!option.required && !option.optional) continue;
     const { long, parseArg = parseWord } = option;
     const words = wordsFor(parseArg);
-    if (words) option.choices(words);
+    if (Array.isArray(words)) option.choices(words);
     option.argParser(naming(long ?? option.flags, parseArg));
   }
   for (const argument of command.registeredArguments) {
@@ -38,7 +38,7 @@ function visit(
     argument.argParser(naming(argument.name(), parseWord));
   }
   const notes = NOTES[path.join(" ")];
-  if (notes) command.addHelpText("after", describeNotes(notes));
+  if (notes) command.addHelpText("after", () => describeNotes(notes));
   command.exitOverride().helpCommand(false)
     .helpOption("-h, --help", "show this help")
     .configureHelp({

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Words, or what gives them when they are wanted. */
-export type Words = readonly string[] | (() => readonly string[]);
+/** Words, or what loads them when they are wanted. */
+export type Words = readonly string[] | (() => Promise<readonly string[]>);
 
 const WORDS = new WeakMap<object, Words>();
 
@@ -22,9 +22,12 @@ export function offering<T extends object>(place: T, words: Words): T {
 }
 
 /** The words for a place, if there are any. */
-export function wordsFor(
-  place: object | undefined,
-): readonly string[] | undefined {
-  const words = place && WORDS.get(place);
-  return typeof words === "function" ? words() : words;
+export function wordsFor(place: object | undefined): Words | undefined {
+  return place && WORDS.get(place);
+}
+
+/** Names of the servers that can be asked without a list. */
+export async function bundledNames(): Promise<readonly string[]> {
+  const { bundledList } = await import("../../ecosystem/bundled.ts");
+  return bundledList().servers.map(({ name }) => name);
 }

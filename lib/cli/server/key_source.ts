@@ -12,16 +12,8 @@ import { formatKey, parseKey } from "../../wire/key_text.ts";
 import type { Delegated } from "../../server/keyring.ts";
 import { UsageError } from "../terminal/exit_code.ts";
 import { messageOf } from "../terminal/failure.ts";
+import { KEY_FILE, KEY_VARIABLES } from "./key_names.ts";
 import { readSecret } from "./secret_file.ts";
-
-/** Environment variables that hold the key, the first one set wins. */
-export const KEY_VARIABLES: readonly string[] = [
-  "ROUGHLY_SERVER_PRIVATE_KEY",
-  "ROUGHLY_PRIVATE_KEY",
-];
-
-/** The file that `keygen` writes and `run` reads, in the working folder. */
-export const KEY_FILE = ".env";
 
 /** Where the user said that keys are. */
 export interface KeyOptions {

@@ -100,7 +100,10 @@ for (const shell of SHELLS) {
       program.command("empty");
       const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
       const script = place.in("script");
-      await Deno.writeTextFile(script, scripts[shell](readEntry(program)));
+      await Deno.writeTextFile(
+        script,
+        scripts[shell](await readEntry(program)),
+      );
       await checkSyntax(shell, script);
       const lines = ["roughly ", "roughly odd --which ", "roughly odd --n"];
       assert.deepEqual(

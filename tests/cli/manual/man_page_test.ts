@@ -7,7 +7,7 @@ import { EXIT } from "../../../lib/cli/terminal/exit_code.ts";
 import { folder } from "../../_support/cli.ts";
 
 const SILENT = { out: () => {}, err: () => {}, progress: () => {} };
-const PROGRAM = readEntry(buildProgram(SILENT, () => {}).command);
+const PROGRAM = await readEntry(buildProgram(SILENT, () => {}).command);
 
 /** The page as a reader sees it, near enough. */
 function plain(page: string): string {
@@ -31,13 +31,13 @@ Deno.test("the manual has every command, option and exit code", () => {
   }
 });
 
-Deno.test("what a table says cannot break the page", () => {
+Deno.test("what a table says cannot break the page", async () => {
   const program = new Command("roughly").description(".nf 'quoted' \\fB");
   program.command("odd").description(".so /etc/passwd").argument(
     '<a"b>',
     "'x'",
   );
-  const page = manPage(readEntry(program));
+  const page = manPage(await readEntry(program));
   assert(page.includes("\\&.so /etc/passwd."));
   assert(page.includes("\\(aqquoted\\(aq \\efB"));
   assert(page.includes('.B "<a\\(dqb>"'));

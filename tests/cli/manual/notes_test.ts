@@ -21,7 +21,9 @@ function program(): Command {
   return buildProgram(SILENT, () => {}).command;
 }
 
-const ENTRIES: readonly CommandEntry[] = flatten(readEntry(program()));
+const ENTRIES: readonly CommandEntry[] = flatten(
+  await readEntry(program()),
+);
 
 for (const { path } of ENTRIES) {
   const name = path.join(" ");
