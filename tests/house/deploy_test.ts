@@ -194,7 +194,7 @@ Deno.test(
     const run = child(SERVER, "run");
     const all = SERVER.commands.flatMap((one) => (one as Command).options);
     const source = read("lib/cli/environment.ts") +
-      read("lib/cli/server/key_source.ts");
+      read("lib/cli/server/key_names.ts");
     for (const path of GUIDES) {
       const text = read(path);
       const elsewhere = ["--allow-ffi", "--print"];
