@@ -503,7 +503,7 @@ for (const { what, workers, isFlooded } of DOOMED) {
     worker.terminate();
     for (let turn = 0; !isFree(port); turn++) {
       assert(turn < 5000, "never free");
-      for (let i = 0; i < (isFlooded ? 200 : 0); i++) await ask();
+      for (let i = 0; i < (isFlooded ? 50 : 0); i++) await ask();
       await new Promise((resolve) => setTimeout(resolve));
     }
   });
