@@ -5,7 +5,7 @@ import { serve } from "../../../lib/server/serve.ts";
 import { ALL, corpus, requestFor } from "../../_support/fixtures.ts";
 import {
   assertBalanced,
-  Client,
+  type Client,
   linux,
   LOOPBACK,
   makeServer,
