@@ -1,6 +1,7 @@
 /**
  * Opening the C library on Linux, and what is asked of it apart from sockets: the kernel's
- * view of the clock, how many files may be open, the CPU time of a process. Every number here comes from a header that is named.
+ * view of the clock, how many files may be open, the CPU time of a process. Every number
+ * here comes from a header that is named.
  *
  * Needs `--allow-ffi`. Layouts are those of 64-bit systems, the same in glibc and musl on
  * x86-64 and arm64.
@@ -16,10 +17,10 @@ const FILES = [
   `libc.musl-${globalThis.Deno?.build.arch}.so.1`,
 ];
 
-/** What they are called. */
+/** The name of a function of the C library. */
 export type Name = keyof typeof SIGNATURES;
 
-/** Functions of the C library. */
+/** Such functions. */
 export type Calls<N extends Name> = Pick<
   Deno.DynamicLibrary<typeof SIGNATURES>["symbols"],
   N
