@@ -119,14 +119,17 @@ async function time(url: string): Promise<string> {
 async function timePage(url: string): Promise<string> {
   const browser = await startBrowser();
   const times: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    await using page = await browser.open();
-    const start = performance.now();
-    await page.goto(url);
-    await page.waitForSelector(`table.now tbody tr:nth-child(${count})`);
-    times.push(performance.now() - start);
+  try {
+    for (let i = 0; i < 5; i++) {
+      await using page = await browser.open();
+      const start = performance.now();
+      await page.goto(url);
+      await page.waitForSelector(`table.now tbody tr:nth-child(${count})`);
+      times.push(performance.now() - start);
+    }
+  } finally {
+    await stopBrowser();
   }
-  await stopBrowser();
   times.sort((a, b) => a - b);
   return `all servers after ${times[2]?.toFixed(0)} ms`;
 }

@@ -181,8 +181,9 @@ function start(): Promise<Chromium> {
 
 /** Ends what {@linkcode startBrowser} has started. */
 export async function stopBrowser(): Promise<void> {
-  await (await running)?.close();
+  const started = running;
   running = undefined;
+  await (await started)?.close();
 }
 
 // To start it takes as long as most tests do, so those of an isolate share it.
@@ -190,7 +191,11 @@ Deno.test.afterAll(stopBrowser);
 
 /** A browser for one test; it is started for the first one. */
 export async function startBrowser(): Promise<Browser> {
-  const browser = await (running ??= start());
+  running ??= start().catch((error) => {
+    running = undefined;
+    throw error;
+  });
+  const browser = await running;
   const complaints: string[] = [];
   return {
     complaints,

@@ -65,6 +65,9 @@ async function assertFits(page: Page): Promise<void> {
   assert(wide <= width, `${wide} pixels in ${width}`);
 }
 
+/** What everything else is looked at in. */
+const USUAL = { width: 1280, height: 720 };
+
 /** Sizes and schemes in which every view is looked at; more only for pictures. */
 const LOOKS: readonly (readonly [number, number, "light" | "dark"])[] = [
   [1600, 1000, "light"],
@@ -95,6 +98,8 @@ async function lookAround(page: Page, url: string): Promise<void> {
       await picture(page, `${view.replace("/", "-")}-${width}-${colorScheme}`);
     }
   }
+  await page.setViewportSize(USUAL);
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
 /** Turns one bit over in what is stored of a reply. */
@@ -139,7 +144,7 @@ Deno.test(
     const browser = await startBrowser();
     const db = there.in("watch.db");
     // One page for all that a page does: to open another takes longer than most of it.
-    await using page = await browser.open();
+    await using page = await browser.open({ viewport: USUAL });
     let suspect = 0;
     {
       await using watch = await startWatch(servers.listed, db);
@@ -202,6 +207,7 @@ Deno.test(
         await seesText(plain, "falseticker: It is an hour ahead");
       });
       suspect = watch.state.round?.servers[0]?.exchanges[0] ?? suspect;
+      await page.goto("about:blank"); // or it would miss the watcher
     }
 
     await t.step("one bit turned over in the database is seen", async () => {
@@ -216,6 +222,7 @@ Deno.test(
       assert.match(await textOf(page, "#checked ul"), /alpha: /);
       assert.match(await rowOf(page, "alpha"), /✗ not confirmed/);
       await picture(page, "spoilt");
+      await page.goto("about:blank");
     });
     assert.deepEqual(browser.complaints, []);
   },
