@@ -9,7 +9,7 @@
 
 import { formatAddress } from "../datagram.ts";
 import type { Calls } from "./libc.ts";
-import { ownSockets, socketOption } from "./own_sockets.ts";
+import { findOwnSocket } from "./own_sockets.ts";
 
 // <bits/fcntl-linux.h>
 const O_CLOEXEC = 0o2000000;
@@ -40,7 +40,8 @@ export function tieToIsolate(
 ): IsolateFile | undefined {
   const listener = listen(where);
   if (listener === undefined) return undefined;
-  const number = numberOf(calls, listener.addr as Deno.NetAddr);
+  const address = listener.addr as Deno.NetAddr;
+  const number = findOwnSocket(calls, address, SO_ACCEPTCONN, 1);
   // In one step: the number belongs to the runtime all the time, and never to nobody.
   if (number === undefined || calls.dup3(fd, number, O_CLOEXEC) !== number) {
     listener.close();
@@ -63,18 +64,6 @@ function listen(
     } catch {
       // Such an address there is not, or somebody else has the port.
     }
-  }
-  return undefined;
-}
-
-function numberOf(
-  calls: Calls<"getsockname" | "getsockopt">,
-  { hostname, port }: Deno.NetAddr,
-): number | undefined {
-  for (const socket of ownSockets(calls)) {
-    const isIt = socket.port === port && socket.hostname === hostname &&
-      socketOption(calls, socket.fd, SO_ACCEPTCONN) === 1;
-    if (isIt) return socket.fd;
   }
   return undefined;
 }

@@ -60,3 +60,22 @@ export function socketOption(
     ? value[0]
     : undefined;
 }
+
+/**
+ * Finds the socket that is bound to an address and of whose options one has a value.
+ *
+ * @returns Its number, if there is one.
+ */
+export function findOwnSocket(
+  calls: Calls<"getsockname" | "getsockopt">,
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  option: number,
+  value: number,
+): number | undefined {
+  for (const socket of ownSockets(calls)) {
+    const isIt = socket.port === port && socket.hostname === hostname &&
+      socketOption(calls, socket.fd, option) === value;
+    if (isIt) return socket.fd;
+  }
+  return undefined;
+}

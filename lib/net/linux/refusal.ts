@@ -8,7 +8,7 @@
  */
 
 import { formatSockaddr } from "./address.ts";
-import { type Calls, openLibc } from "./libc.ts";
+import { openLibc } from "./libc.ts";
 import {
   highWord,
   lowWord,
@@ -17,7 +17,7 @@ import {
   NAME_LENGTH,
   Pinned,
 } from "./message.ts";
-import { ownSockets, socketOption } from "./own_sockets.ts";
+import { findOwnSocket } from "./own_sockets.ts";
 
 // <asm-generic/socket.h>
 const SO_TYPE = 3;
@@ -71,7 +71,8 @@ export function watchRefusals(
   const library = openLibc(...FUNCTIONS);
   if (typeof library === "string") return undefined;
   const { symbols: calls } = library;
-  const fd = findSocket(calls, hostname, port);
+  const address = { hostname, port };
+  const fd = findOwnSocket(calls, address, SO_TYPE, SOCK_DGRAM);
   const isSet = fd !== undefined && [
     [IPPROTO_IP, IP_RECVERR] as const,
     [IPPROTO_IPV6, IPV6_RECVERR] as const,
@@ -111,17 +112,4 @@ export function watchRefusals(
       isOpen = false;
     },
   };
-}
-
-function findSocket(
-  calls: Calls<"getsockname" | "getsockopt">,
-  hostname: string,
-  port: number,
-): number | undefined {
-  for (const socket of ownSockets(calls)) {
-    const isIt = socket.port === port && socket.hostname === hostname &&
-      socketOption(calls, socket.fd, SO_TYPE) === SOCK_DGRAM;
-    if (isIt) return socket.fd;
-  }
-  return undefined;
 }

@@ -27,34 +27,28 @@ linux(
     const total = 50_000;
     let good = 0;
     let at = 0;
-    await withClients(
-      running,
-      32,
-      (attackers) =>
-        withClients(running, 32, async (clients) => {
-          for (let round = 0; at < total; round++) {
-            const [attacker, client] = [attackers, clients].map((all) =>
-              all[round % all.length]
-            ) as [Client, Client];
-            const count = Math.min(32, total - at);
-            const batch = Array.from(
-              { length: count },
-              (_, i) => noise[(at + i) % noise.length] as Uint8Array,
-            );
-            at += count;
-            await attacker.send(...batch);
-            // From another port, so that either worker is waited for, and none is sent too much.
-            const { id } = ALL[good % ALL.length] as typeof ALL[0];
-            await client.ask(requestFor(id, good++));
-            if (round % 32 < 31 && at < total) continue;
-            // Nothing is sent faster than it is read: whatever is waiting is counted first.
-            for (let n = 0; running.counters.udp.received < at + good; n++) {
-              assert(n < 1000, "some never arrived");
-              await running.refresh();
-            }
-          }
-        }),
-    );
+    await withClients(running, 64, async (clients) => {
+      for (let round = 0; at < total; round++) {
+        const pair = 2 * (round % 32);
+        const [attacker, client] = clients.slice(pair) as [Client, Client];
+        const count = Math.min(32, total - at);
+        const batch = Array.from(
+          { length: count },
+          (_, i) => noise[(at + i) % noise.length] as Uint8Array,
+        );
+        at += count;
+        await attacker.send(...batch);
+        // From another port, so that either worker is waited for, and none is sent too much.
+        const { id } = ALL[good % ALL.length] as typeof ALL[0];
+        await client.ask(requestFor(id, good++));
+        if (round % 32 < 31 && at < total) continue;
+        // Nothing is sent faster than it is read: whatever is waiting is counted first.
+        for (let n = 0; running.counters.udp.received < at + good; n++) {
+          assert(n < 1000, "some never arrived");
+          await running.refresh();
+        }
+      }
+    });
     await running.shutdown();
     const { udp, panics } = running.counters;
     assert.equal(udp.received, total + good);
