@@ -31,16 +31,6 @@ export function publicKeyOf(seed: string): string {
   return formatKey(signerOf(seed).publicKey);
 }
 
-/** Is there an IPv6 loopback here? */
-export function hasIpv6(): boolean {
-  try {
-    Deno.listen({ hostname: "::1", port: 0 }).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Fetches from a server that was started with `--metrics`. */
 export async function monitorOf(
   server: RunningProcess,

@@ -15,6 +15,7 @@ import {
   target,
 } from "../_support/cli.ts";
 import { ALL, SECOND } from "../_support/fixtures.ts";
+import { hasIpv6 } from "../_support/ipv6.ts";
 
 const QUICK = ["--timeout", "0.7"];
 
@@ -62,15 +63,6 @@ Deno.test("query takes host, port and key in every order that is allowed", async
     assert.match(out[0] ?? "", /^Current time: /);
   }
 });
-
-function hasIpv6(): boolean {
-  try {
-    Deno.listen({ hostname: "::1", port: 0 }).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 Deno.test("query reaches IPv6 addresses, with and without brackets", {
   ignore: !hasIpv6(),

@@ -15,6 +15,7 @@ import {
   run,
 } from "../../_support/cli.ts";
 import { SECOND } from "../../_support/fixtures.ts";
+import { hasIpv6 } from "../../_support/ipv6.ts";
 import { HOUR } from "../../_support/realm.ts";
 
 /** Three operators, since each has an address or a name of its own. */
@@ -23,15 +24,6 @@ const HOSTS = [
   ["127.0.0.1", "localhost"],
   ["::1", "[::1]"],
 ] as const;
-
-function hasIpv6(): boolean {
-  try {
-    Deno.listenDatagram({ transport: "udp", hostname: "::1", port: 0 }).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function test(name: string, fn: () => Promise<void>): void {
   const ignore = !hasIpv6();

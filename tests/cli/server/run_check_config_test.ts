@@ -10,8 +10,8 @@ import {
   writeDelegation,
   writeKey,
 } from "../../_support/cli.ts";
+import { hasIpv6 } from "../../_support/ipv6.ts";
 import {
-  hasIpv6,
   KEY,
   OTHER_SEED,
   SECOND_KEY,

@@ -19,9 +19,9 @@ import {
   writeKey,
 } from "../../_support/cli.ts";
 import { environment } from "../../_support/environment.ts";
+import { hasIpv6 } from "../../_support/ipv6.ts";
 import {
   cannotStart,
-  hasIpv6,
   KEY,
   monitorOf,
   SEED,

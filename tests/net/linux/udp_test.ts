@@ -14,6 +14,7 @@ import { serve } from "../../../lib/server/serve.ts";
 import { Server } from "../../../lib/server/core.ts";
 import { linesOf } from "../../_support/cli.ts";
 import { bytes, requestFor } from "../../_support/fixtures.ts";
+import { hasIpv6 } from "../../_support/ipv6.ts";
 
 const MISSING = linuxUdpProblem();
 
@@ -22,17 +23,6 @@ const CLOSED = MISSING ??
   ((await Deno.permissions.query({ name: "net" })).state === "granted"
     ? undefined
     : "no --allow-net for everything, so in a process of its own");
-
-function opens(open: () => { close(): void }): boolean {
-  try {
-    open().close();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const hasIpv6 = () => opens(() => Deno.listen({ hostname: "::1", port: 0 }));
 
 /** The tests that open them. */
 const elsewhere: string[] = [];
@@ -474,7 +464,12 @@ test("a server serves through such a socket", async () => {
 /** May a port of loopback be bound? */
 function isFree(port: number): boolean {
   const where = { transport: "udp", hostname: "127.0.0.1", port } as const;
-  return opens(() => Deno.listenDatagram(where));
+  try {
+    Deno.listenDatagram(where).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const DOOMED = [
